@@ -1,0 +1,17 @@
+"""Waiting with a deadline: the suite polls for what it expects and never sleeps for luck."""
+
+import time
+
+STEP = 0.01
+
+
+def until(question, what, seconds=20):
+    """Asks until the answer is true and returns it; fails, saying what it waited for."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s for {what}; last answer: {answer!r}")
+        time.sleep(STEP)
