@@ -59,7 +59,8 @@ enum policy_framing {
     POLICY_FRAMING_PASS,   /* passed */
 };
 
-/* enforce, relax: the checks that the gateway makes itself instead of leaving them to the server. */
+/* enforce, relax: the checks that the gateway makes itself instead of leaving them to the server.
+ */
 enum policy_check {
     POLICY_CHECK_SEQUENCE = 1 << 0,   /* 503 5.5.1 for a command out of sequence */
     POLICY_CHECK_PIPELINING = 1 << 1, /* 554 5.5.0 for talking before it is one's turn */
@@ -98,8 +99,8 @@ struct policy {
     uint8_t starttls;        /* enum policy_starttls */
     uint8_t checks;          /* enum policy_check, those in force */
     bool verbatim;           /* forward commands and replies as received, not in canonical form */
-    uint8_t command[SMTP_VERB_WORDS]; /* enum policy_command; [UNKNOWN] for words not known */
-    uint8_t keyword[SMTP_KEYWORDS];   /* enum policy_keyword; [UNKNOWN] for words not known */
+    uint8_t command[SMTP_VERB_WORDS];  /* enum policy_command; [UNKNOWN] for words not known */
+    uint8_t keyword[SMTP_KEYWORDS];    /* enum policy_keyword; [UNKNOWN] for words not known */
     uint8_t framing[SMTP_BODY_EVENTS]; /* enum policy_framing, for events that can be refused */
     struct policy_limits limits;
     struct policy_timeouts timeouts;
@@ -113,6 +114,7 @@ extern const char *const policy_keyword_words[];  /* "allow", "hide", "mask" */
 extern const char *const policy_command_words[];  /* "allow", "refuse", "mask", "noop", "drop" */
 extern const char *const policy_starttls_words[]; /* "pass", "hide", "require" */
 extern const char *const policy_framing_words[];  /* "refuse", "fix", "log", "pass" */
+extern const char *const policy_event_words[];    /* "bare-cr", … : what framing is said of */
 extern const char *const policy_check_words[];    /* "sequence", … : bit i is word i */
 extern const char *const policy_forward_words[];  /* "canonical", "verbatim" */
 
@@ -121,8 +123,11 @@ struct policy_number_info {
     const char *name;  /* "command-line" */
     const char *about; /* a line for the reference */
     uint64_t min, max; /* what is accepted */
+    uint64_t standard; /* what every profile has that says nothing else */
     uint16_t offset;   /* in struct policy_limits or struct policy_timeouts */
     bool wide;         /* 64 bits, else 32 */
+    bool octets;       /* a size, which may have a unit (K, M, G); else a count */
+    bool none;         /* 0 is accepted as well and means no limit */
 };
 extern const struct policy_number_info policy_limit_infos[];   /* ends with name NULL */
 extern const struct policy_number_info policy_timeout_infos[]; /* ends with name NULL */
@@ -141,8 +146,15 @@ extern const struct policy_profile policy_profiles[]; /* ends with name NULL */
 /* The profile of that name, or NULL. */
 const struct policy_profile *policy_profile_find(struct span name);
 
-/* Begin `policy_r` as that profile. */
+/* Begin `policy_r` as that profile. Bytes between its fields are zero, so that two policies without
+ * a text of their own can be compared with memcmp(). */
 void policy_begin(struct policy *policy_r, const struct policy_profile *profile);
+
+/* The name by which a policy knows event `i` of policy_event_words. A lone dot has no word: it is
+ * a bare LF, and is treated as `framing` says of those. */
+enum smtp_body_event policy_event(unsigned i);
+void policy_set_framing(struct policy *policy, enum smtp_body_event event,
+                        enum policy_framing framing);
 
 /* Write the policy as statements, each line behind `indent`, such that reading them gives this
  * policy again, whatever profile it is read on top of. */
