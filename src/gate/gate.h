@@ -11,8 +11,8 @@
  *     that consumed, produced or was answered something) until nothing moves any more.
  *   - The output of a call points into its input, into the gate_out or into static memory: it is
  *     sent or copied before the next call that uses the same gate_out.
- *   - No call is made for a side while output waits for the other side or for itself (back-pressure).
- * Whatever the segmentation of the input, the output and the events are the same.
+ *   - No call is made for a side while output waits for the other side or for itself
+ * (back-pressure). Whatever the segmentation of the input, the output and the events are the same.
  */
 #ifndef GATE_GATE_H
 #define GATE_GATE_H
@@ -38,37 +38,37 @@ enum gate_request {
 
 /* What happened, for the log, the metrics and the trace of tests. */
 enum gate_event_kind {
-    GATE_EVENT_PHASE,       /* the session's phase changed: from `was` to `phase` */
-    GATE_EVENT_REJECT,      /* a command was refused: `reply` says how, `by_server` by whom */
-    GATE_EVENT_MASK,        /* `verb` went to the server as X…X or NOOP */
-    GATE_EVENT_HIDE,        /* an EHLO keyword was taken from the client's view: `text` */
-    GATE_EVENT_FRAMING,     /* `framing` was seen in `side`'s bytes and treated as `verdict` */
-    GATE_EVENT_MESSAGE,     /* the server answered the end of a message of `size` octets: `reply` */
-    GATE_EVENT_DARK,        /* the session is relayed unseen from here on: `text` says why */
-    GATE_EVENT_PIPELINING,  /* the client talked out of turn after `verb`: `text` is what it sent */
-    GATE_EVENT_PROTOCOL,    /* `side` broke the protocol: `text` says how */
-    GATE_EVENT_LOST,        /* `side` closed its connection after `verb` */
-    GATE_EVENT_TIMEOUT,     /* `side` was silent for too long after `verb` */
-    GATE_EVENT_LIMIT,       /* a limit was reached: `text` names it */
-    GATE_EVENT_MEMORY,      /* out of memory: the session ends */
+    GATE_EVENT_PHASE,      /* the session's phase changed: from `was` to `phase` */
+    GATE_EVENT_REJECT,     /* a command was refused: `reply` says how, `by_server` by whom */
+    GATE_EVENT_MASK,       /* `verb` went to the server as X…X or NOOP */
+    GATE_EVENT_HIDE,       /* an EHLO keyword was taken from the client's view: `text` */
+    GATE_EVENT_FRAMING,    /* `framing` was seen in `side`'s bytes and treated as `verdict` */
+    GATE_EVENT_MESSAGE,    /* the server answered the end of a message of `size` octets: `reply` */
+    GATE_EVENT_DARK,       /* the session is relayed unseen from here on: `text` says why */
+    GATE_EVENT_PIPELINING, /* the client talked out of turn after `verb`: `text` is what it sent */
+    GATE_EVENT_PROTOCOL,   /* `side` broke the protocol: `text` says how */
+    GATE_EVENT_LOST,       /* `side` closed its connection after `verb` */
+    GATE_EVENT_TIMEOUT,    /* `side` was silent for too long after `verb` */
+    GATE_EVENT_LIMIT,      /* a limit was reached: `text` names it */
+    GATE_EVENT_MEMORY,     /* out of memory: the session ends */
 };
 enum { GATE_EVENT_KINDS = GATE_EVENT_MEMORY + 1 };
 
 struct gate_event {
     enum gate_event_kind kind;
     enum gate_side side;
-    enum smtp_verb verb;            /* the command that it is about */
-    enum smtp_phase was, phase;     /* PHASE */
-    enum smtp_body_event framing;   /* FRAMING */
-    enum policy_framing verdict;    /* FRAMING */
-    bool by_server;                 /* REJECT */
-    uint64_t size;                  /* MESSAGE: octets of its body; FRAMING: offset in the body */
-    uint32_t recipients;            /* MESSAGE: how many were accepted */
-    struct span reply;              /* REJECT, MESSAGE: the reply's first line without line end */
-    struct span word;               /* REJECT, MASK: the verb as the client sent it */
+    enum smtp_verb verb;          /* the command that it is about */
+    enum smtp_phase was, phase;   /* PHASE */
+    enum smtp_body_event framing; /* FRAMING */
+    enum policy_framing verdict;  /* FRAMING */
+    bool by_server;               /* REJECT */
+    uint64_t size;                /* MESSAGE: octets of its body; FRAMING: offset in the body */
+    uint32_t recipients;          /* MESSAGE: how many were accepted */
+    struct span reply;            /* REJECT, MESSAGE: the reply's first line without line end */
+    struct span word;             /* REJECT, MASK: the verb as the client sent it */
     struct span text;
-    struct span from, to, helo;     /* the envelope so far; `to` is the recipient it is about */
-    bool esmtp;                     /* EHLO was accepted, else HELO or nothing */
+    struct span from, to, helo; /* the envelope so far; `to` is the recipient it is about */
+    bool esmtp;                 /* EHLO was accepted, else HELO or nothing */
 };
 
 /* One run of output. */

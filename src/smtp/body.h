@@ -1,7 +1,8 @@
 /*
- * Message bodies on the wire: what follows DATA's 354 up to "CRLF . CRLF" (RFC 5321 sections 4.1.1.4
- * and 4.5.2) and what a BDAT chunk carries (RFC 3030). The scanner looks at every octet and
- * reports whatever is not text lines ended by CRLF; it never copies and never changes anything.
+ * Message bodies on the wire: what follows DATA's 354 up to "CRLF . CRLF" (RFC 5321
+ * sections 4.1.1.4 and 4.5.2) and what a BDAT chunk carries (RFC 3030). The scanner looks at every
+ * octet and reports whatever is not text lines ended by CRLF; it never copies and never changes
+ * anything.
  */
 #ifndef SMTP_BODY_H
 #define SMTP_BODY_H
@@ -26,6 +27,7 @@ struct smtp_body {
     uint8_t state;     /* private */
     bool chunk;        /* BDAT: dots mean nothing, END is never reported */
     bool reported;     /* the current line was reported as long */
+    bool released;     /* the CR that is kept back was forwarded all the same */
 };
 
 /* What one call found.
@@ -52,8 +54,10 @@ void smtp_body_begin(struct smtp_body *body, bool chunk, uint32_t line_max);
 /* Look at `in` from where the last call ended, up to the first event. */
 struct smtp_body_scan smtp_body_scan(struct smtp_body *body, struct span in);
 
-/* No more is coming (the end of the last chunk): is a CR still kept back? It is a bare one then. */
-bool smtp_body_finish(struct smtp_body *body);
+/* The end of a chunk: is a CR kept back? The caller forwards it now, since a chunk has the size
+ * that was announced for it; the LF may begin the next chunk. Behind the last chunk it is a bare
+ * CR. */
+bool smtp_body_release(struct smtp_body *body);
 
 /* The event's name, as configuration and logs have it: "bare-lf". */
 const char *smtp_body_event_name(enum smtp_body_event event);

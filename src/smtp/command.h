@@ -26,14 +26,14 @@ struct smtp_command {
     enum smtp_verb verb;
     enum smtp_command_error error;
     enum smtp_path_error path_error;
-    bool canonical;      /* the line is what smtp_command_write() would make of it */
-    bool last;           /* BDAT … LAST, BURL … LAST */
-    struct span line;    /* the line without its end */
-    struct span word;    /* the verb as it was sent */
-    struct span args;    /* what follows it, blanks at both ends cut off */
-    struct span params;  /* MAIL and RCPT: the ESMTP parameters, unparsed */
+    bool canonical;        /* the line is what smtp_command_write() would make of it */
+    bool last;             /* BDAT … LAST, BURL … LAST */
+    struct span line;      /* the line without its end */
+    struct span word;      /* the verb as it was sent */
+    struct span args;      /* what follows it, blanks at both ends cut off */
+    struct span params;    /* MAIL and RCPT: the ESMTP parameters, unparsed */
     struct smtp_path path; /* MAIL and RCPT */
-    uint64_t chunk;      /* BDAT: octets that follow the line */
+    uint64_t chunk;        /* BDAT: octets that follow the line */
 };
 
 /* Take apart one line (without its line end). Every span of `command_r` points into it. */

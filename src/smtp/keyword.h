@@ -10,6 +10,7 @@
 enum smtp_keyword {
     SMTP_KEYWORD_UNKNOWN,
     SMTP_KEYWORD_8BITMIME,
+    SMTP_KEYWORD_FIRST = SMTP_KEYWORD_8BITMIME,
     SMTP_KEYWORD_ATRN,
     SMTP_KEYWORD_AUTH,
     SMTP_KEYWORD_BINARYMIME,
@@ -64,10 +65,7 @@ enum smtp_keyword {
     SMTP_KEYWORD_XGEN,
     SMTP_KEYWORD_XUSR,
 };
-enum {
-    SMTP_KEYWORD_FIRST = SMTP_KEYWORD_8BITMIME,
-    SMTP_KEYWORDS = SMTP_KEYWORD_XUSR + 1,
-};
+enum { SMTP_KEYWORDS = SMTP_KEYWORD_XUSR + 1 };
 
 /* A set of keywords: bit k stands for keyword k. */
 typedef uint64_t smtp_keyword_set;
@@ -80,8 +78,9 @@ static inline smtp_keyword_set smtp_keyword_bit(enum smtp_keyword keyword)
 
 struct smtp_keyword_info {
     struct span name;
-    const char *rfc;   /* where it is defined */
-    const char *about; /* the service it stands for, in a line */
+    const char *rfc;     /* where it is defined */
+    const char *about;   /* the service it stands for, in a line */
+    uint16_t mail, rcpt; /* octets that it adds to the longest MAIL and RCPT command */
 };
 
 /* The table's row. Never NULL; `keyword` must be below SMTP_KEYWORDS. */

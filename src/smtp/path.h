@@ -23,14 +23,14 @@ struct smtp_path {
 
 enum smtp_path_error {
     SMTP_PATH_OK,
-    SMTP_PATH_EMPTY,      /* no address where one is needed */
-    SMTP_PATH_BRACKET,    /* "<" without ">" or the reverse */
-    SMTP_PATH_ROUTE,      /* malformed source route */
-    SMTP_PATH_LOCAL,      /* malformed local part */
-    SMTP_PATH_DOMAIN,     /* malformed domain or address literal */
-    SMTP_PATH_LENGTH,     /* local part or domain too long */
-    SMTP_PATH_UTF8,       /* octets above 127 that are not UTF-8 */
-    SMTP_PATH_CHARACTER,  /* a control character */
+    SMTP_PATH_EMPTY,     /* no address where one is needed */
+    SMTP_PATH_BRACKET,   /* "<" without ">" or the reverse */
+    SMTP_PATH_ROUTE,     /* malformed source route */
+    SMTP_PATH_LOCAL,     /* malformed local part */
+    SMTP_PATH_DOMAIN,    /* malformed domain or address literal */
+    SMTP_PATH_LENGTH,    /* local part or domain too long */
+    SMTP_PATH_UTF8,      /* octets above 127 that are not UTF-8 */
+    SMTP_PATH_CHARACTER, /* a control character */
 };
 
 /* Parse the path at the beginning of `*rest` and cut it off: "<>" (where `null_ok`), "<a@b>",

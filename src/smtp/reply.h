@@ -29,11 +29,12 @@ enum smtp_reply_error {
 /* A reply as it comes in. Zero it to begin a reply; after 1 it describes the whole reply. */
 struct smtp_reply {
     uint16_t code;
-    uint16_t lines;         /* lines seen, all of them when it is complete */
-    uint32_t size;          /* octets of those lines */
-    bool bare_lf;           /* some line ended by LF alone */
-    bool dirty;             /* some text has control characters */
-    uint8_t error;          /* enum smtp_reply_error */
+    uint16_t lines;   /* lines seen, all of them when it is complete */
+    uint32_t size;    /* octets of those lines */
+    uint32_t longest; /* octets of the longest of them */
+    bool bare_lf;     /* some line ended by LF alone */
+    bool dirty;       /* some text has control characters */
+    uint8_t error;    /* enum smtp_reply_error */
 };
 
 /* Parse one line at the beginning of `in`. 1: *line_r is set; 0: no line end within `in`; -1:

@@ -10,6 +10,7 @@
 enum smtp_verb {
     SMTP_VERB_UNKNOWN, /* a word that the table does not know */
     SMTP_VERB_HELO,
+    SMTP_VERB_FIRST = SMTP_VERB_HELO,
     SMTP_VERB_EHLO,
     SMTP_VERB_LHLO,
     SMTP_VERB_MAIL,
@@ -64,7 +65,6 @@ enum smtp_verb {
     SMTP_VERB_AUTH_RESPONSE,
 };
 enum {
-    SMTP_VERB_FIRST = SMTP_VERB_HELO,
     SMTP_VERB_WORDS = SMTP_VERB_CONNECT + 1, /* UNKNOWN and the words of the protocol */
     SMTP_VERBS = SMTP_VERB_AUTH_RESPONSE + 1,
 };
@@ -85,7 +85,9 @@ enum smtp_grammar {
 };
 
 enum smtp_verb_flags {
-    SMTP_VERB_SYNC = 1 << 0,    /* must be the last of a pipelined group (RFC 2920 3.1) */
+    SMTP_VERB_SYNC = 1 << 0,    /* what follows depends on its reply: the last of a pipelined group
+                                   (RFC 2920 3.1, which also lists NOOP, VRFY and EXPN: these
+                                   change nothing, and clients do pipeline them) */
     SMTP_VERB_MINIMUM = 1 << 1, /* one of the seven of RFC 821 section 4.5.1 */
     SMTP_VERB_SECRET = 1 << 2,  /* its argument is never logged */
     SMTP_VERB_FOREIGN = 1 << 3, /* another protocol's: HTTP sent to an SMTP port */
