@@ -13,9 +13,11 @@ struct sink_options {
     const char *maildir;  /* NULL: messages are counted and dropped */
     const char *hostname; /* in greeting and replies */
     uint64_t size_max;    /* octets of a message, announced as SIZE */
+    unsigned timeout;     /* seconds that a client may be silent */
 };
 
-/* Serve until TERM or INT. Returns the exit status. */
+/* Serve until TERM or INT. Returns the exit status: 0, or a code of sysexits.h when serving could
+ * not begin; what was wrong has been logged. */
 int sink_run(const struct sink_options *options);
 
 #endif
