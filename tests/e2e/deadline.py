@@ -2,10 +2,8 @@
 
 import time
 
-STEP = 0.01
 
-
-def until(question, what, seconds=20):
+def until(question, what, seconds=20, step=0.01):
     """Asks until the answer is true and returns it; fails, saying what it waited for."""
     end = time.monotonic() + seconds
     while True:
@@ -14,4 +12,4 @@ def until(question, what, seconds=20):
             return answer
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} s for {what}; last answer: {answer!r}")
-        time.sleep(STEP)
+        time.sleep(step)

@@ -1,0 +1,96 @@
+"""Each profile to each server with the senders that admins use.
+
+pix-mailguard answers EHLO with the server's reply to NOOP, so that a client takes it for an
+ESMTP server without extensions and never says HELO.  Postfix and Exim do not mind.  OpenSMTPD
+wants a HELO before MAIL and refuses: that is what such a device costs, and is expected here.
+"""
+
+import pytest
+
+import clients
+import samples
+from conftest import on
+from dialogue import read
+from peers import same
+
+EMULATED = ("pix-mailguard", "pix-mailguard-4.4")
+SENDERS = {"swaks": clients.swaks, "curl": clients.curl, "msmtp": clients.msmtp,
+           "smtp_source": clients.smtp_source}
+
+# swaks takes a last line that is a lone dot for the end of its input.
+MESSAGE = samples.DOTS + b"end\r\n"
+
+
+def never_says_helo(route, sender):
+    """Whether this client believes the NOOP that it got as its EHLO."""
+    return route.profile in EMULATED and sender != "smtp_source"
+
+
+@on()
+@pytest.mark.parametrize("sender", SENDERS)
+def test_client(route, address, tmp_path, sender):
+    """The client succeeds and the message arrives as it sent it."""
+    recipient = address()
+    options = {"folder": tmp_path} if sender == "smtp_source" else {}
+    result = SENDERS[sender](route.port, [recipient], MESSAGE, **options)
+    dialogue = read(route.tap.last())
+    if never_says_helo(route, sender) and route.peer.name == "opensmtpd":
+        refused(dialogue, result)
+    else:
+        arrived(route, dialogue, result, recipient, MESSAGE + clients.ADDED.get(sender, b""))
+
+
+def refused(dialogue, result):
+    """The server's 503 has reached the client."""
+    assert result.status != 0
+    assert "HELO" not in dialogue.verbs() and "503" in result.output
+    assert dialogue.accepted() == 0
+
+
+def arrived(route, dialogue, result, recipient, message):
+    """One message came through, whole."""
+    assert result.status == 0, result.output
+    assert dialogue.bodies() == [message]
+    assert dialogue.accepted() == 1
+    got = route.peer.delivered(recipient)
+    assert same(message, got[0]), got[0]
+
+
+@on(profiles=("esmtp", "rfc821"))
+def test_swaks_with_many_recipients(route, address):
+    """Three recipients in one go."""
+    recipients = [address() for _ in range(3)]
+    assert clients.swaks(route.port, recipients, samples.PLAIN).status == 0
+    for recipient in recipients:
+        assert same(samples.PLAIN, route.peer.delivered(recipient)[0])
+
+
+@on(("postfix",), ("esmtp",))
+def test_smtp_source_in_bulk(route, address, tmp_path):
+    """Parallel sessions: 60 messages in 6 sessions, all of them delivered."""
+    recipient = address()
+    result = clients.smtp_source(route.port, [recipient], samples.PLAIN, "-d", "-s", "6", "-m",
+                                 "60", folder=tmp_path)
+    assert result.status == 0, result.output
+    assert len(route.peer.delivered(recipient, 60)) == 60
+
+
+@on(("postfix", "exim"), ("esmtp",))
+def test_curl_smtputf8(route, address):
+    """curl asks for SMTPUTF8 by itself when an address needs it."""
+    recipient = address("grüße")
+    result = clients.curl(route.port, [recipient], samples.PLAIN)
+    assert result.status == 0, result.output
+    assert any(line.endswith(b" SMTPUTF8") for line in read(route.tap.last()).commands())
+    assert same(samples.PLAIN, route.peer.delivered(recipient)[0])
+
+
+@on(("exim", "opensmtpd"), ("esmtp",))
+def test_curl_big(route, address):
+    """curl sends 20 MB, its own stuffing at its own buffer's edges."""
+    recipient, message = address(), samples.big(20 << 20, seed=2)
+    result = clients.curl(route.port, [recipient], message)
+    assert result.status == 0, result.output[-2000:]
+    assert read(route.tap.last()).bodies() == [message]
+    assert same(message, route.peer.delivered(recipient)[0])
+    route.peer.forget()
