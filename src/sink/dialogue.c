@@ -166,8 +166,9 @@ static void bdat(struct sink_dialogue *d, const struct smtp_command *c, const ch
     if (refused != NULL) {
         return;
     }
-    if (d->chunk_failed) {
-        d->chunk_refused = "503 5.5.1 An earlier chunk failed: send RSET";
+    if (d->chunk_failed || !d->esmtp) {
+        d->chunk_refused = d->esmtp ? "503 5.5.1 An earlier chunk failed: send RSET"
+                                    : "503 5.5.1 BDAT needs EHLO";
         return;
     }
     enum sink_fault fault = SINK_FAULT_NONE;

@@ -14,7 +14,6 @@
 #include "base/mem.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 enum {
@@ -189,7 +188,6 @@ void sink_session_begin(struct sink_sessions *sessions, int fd, const struct net
 {
     struct sink_session *s = mem_zalloc(sizeof(*s));
     char text[NET_ADDR_TEXT];
-    int on = 1;
 
     if (s == NULL) {
         close(fd);
@@ -197,7 +195,6 @@ void sink_session_begin(struct sink_sessions *sessions, int fd, const struct net
     }
     net_addr_format_host(peer, text);
     memcpy(s->peer, text, strnlen(text, sizeof(s->peer) - 1));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* does nothing on unix sockets */
     s->sessions = sessions;
     s->next = sessions->first;
     if (s->next != NULL) {

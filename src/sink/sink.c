@@ -6,10 +6,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/listen.h"
 #include "sink/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sysexits.h>
@@ -18,14 +19,13 @@
 enum {
     SESSIONS_MAX = 20000, /* at once; a further one is answered 421 */
     ACCEPT_MAX = 64,      /* connections accepted before others are heard */
-    BACKLOG = 1024,
-    FILES_SPARE = 32, /* descriptors that are not a session's */
+    FILES_SPARE = 32,     /* descriptors that are not a session's */
 };
 
 struct listener {
     struct server *server; /* borrowed */
     struct ev_io io;
-    struct net_addr addr; /* as it is bound */
+    struct net_listen listen;
 };
 
 struct server {
@@ -36,42 +36,8 @@ struct server {
     struct sink_maildir maildir;
     struct sink_sessions sessions;
     struct ev_signal term, interrupt;
-    struct ev_prepare prepare;
     struct ev_timer pause; /* accepts again after descriptors had run out */
 };
-
-/* Is a server at home at this unix socket? What a killed server has left is not. */
-static bool unix_is_stale(const struct net_addr *addr)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool stale = fd >= 0 && connect(fd, &addr->any, addr->len) < 0 && errno == ECONNREFUSED;
-
-    close(fd);
-    return stale;
-}
-
-/* A listening socket, or -1 with errno set. */
-static int listen_on(const struct net_addr *addr)
-{
-    int on = 1;
-    int fd = socket(addr->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -1;
-    }
-    if (addr->any.sa_family == AF_UNIX && unix_is_stale(addr)) {
-        unlink(addr->un.sun_path);
-    }
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-        (addr->any.sa_family == AF_INET6 &&
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-        bind(fd, &addr->any, addr->len) < 0 || listen(fd, BACKLOG) < 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
 
 static void accept_pause(struct server *server)
 {
@@ -121,14 +87,6 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
-/* The loop is about to wait: let the log be read. */
-static void on_prepare(struct ev_loop *loop, struct ev_prepare *w, int events)
-{
-    if (log_pending()) {
-        log_flush();
-    }
-}
-
 /* How many sessions the limit of open files allows: each has a socket and may have a file. */
 static unsigned sessions_allowed(void)
 {
@@ -154,22 +112,18 @@ static bool server_listen(struct server *server, const struct sink_options *opti
     }
     for (size_t i = 0; i < options->addr_count; i++) {
         struct listener *listener = &server->listeners[i];
-        listener->addr = options->addrs[i];
-        int fd = listen_on(&listener->addr);
-        if (fd < 0) {
+        const char *step;
+        if (!net_listen_open(&listener->listen, &options->addrs[i], 1, &step)) {
             char text[NET_ADDR_TEXT];
-            net_addr_format(&listener->addr, text);
-            log_line(LOG_LEVEL_ERROR, "cannot listen on %s: %s", text, strerror(errno));
+            int error = errno;
+            net_addr_format(&options->addrs[i], text);
+            log_line(LOG_LEVEL_ERROR, "cannot listen on %s: %s: %s", text, step, strerror(error));
             return false;
         }
         server->listener_count++;
         listener->server = server;
-        ev_io_init(&listener->io, on_connection, fd, EV_READ);
+        ev_io_init(&listener->io, on_connection, net_listen_fd(&listener->listen, 0), EV_READ);
         listener->io.data = listener;
-        if (listener->addr.any.sa_family != AF_UNIX) {
-            /* Port 0 has become a port. */
-            (void)getsockname(fd, &listener->addr.any, &listener->addr.len);
-        }
         ev_io_start(server->loop, &listener->io);
     }
     return true;
@@ -182,7 +136,7 @@ static void log_ready(const struct server *server)
 
     for (size_t i = 0; i < server->listener_count; i++) {
         char text[NET_ADDR_TEXT];
-        net_addr_format(&server->listeners[i].addr, text);
+        net_addr_format(&server->listeners[i].listen.addr, text);
         ok = ok && buf_printf(&line, " sink=%s", text);
     }
     if (ok) {
@@ -198,8 +152,6 @@ static void server_watch(struct server *server)
     ev_signal_start(server->loop, &server->term);
     ev_signal_init(&server->interrupt, on_signal, SIGINT);
     ev_signal_start(server->loop, &server->interrupt);
-    ev_prepare_init(&server->prepare, on_prepare);
-    ev_prepare_start(server->loop, &server->prepare);
     ev_timer_init(&server->pause, on_pause_over, 0, 0.1);
     server->pause.data = server;
 }
@@ -209,15 +161,12 @@ static void server_close(struct server *server)
     for (size_t i = 0; i < server->listener_count; i++) {
         struct listener *listener = &server->listeners[i];
         ev_io_stop(server->loop, &listener->io);
-        close(listener->io.fd);
-        if (listener->addr.any.sa_family == AF_UNIX) {
-            unlink(listener->addr.un.sun_path);
-        }
+        net_listen_unlink(&listener->listen);
+        net_listen_close(&listener->listen, UINT_MAX);
     }
     sink_sessions_end(&server->sessions, "421 4.3.2 Shutting down");
     ev_signal_stop(server->loop, &server->term);
     ev_signal_stop(server->loop, &server->interrupt);
-    ev_prepare_stop(server->loop, &server->prepare);
     ev_timer_stop(server->loop, &server->pause);
     ev_loop_destroy(server->loop);
     mem_free(server->listeners);
