@@ -7,7 +7,8 @@
 #include "config/config.h"
 
 /* Serve until told to stop (TERM, USR1, INT: drain; a second one: stop at once). Returns the exit
- * status: 0, or a code of sysexits.h when serving could not begin; what was wrong has been logged. */
+ * status: 0, or a code of sysexits.h when serving could not begin; what was wrong has been logged.
+ */
 int serve_run(const struct config *config);
 
 #endif

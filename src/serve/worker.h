@@ -1,0 +1,58 @@
+/*
+ * A worker: one process with one event loop that accepts connections and carries their sessions.
+ */
+#ifndef SERVE_WORKER_H
+#define SERVE_WORKER_H
+
+#include "config/config.h"
+#include "gate/gate.h"
+
+#include <ev.h>
+
+struct session;
+struct worker_accept;
+
+enum {
+    /* Octets of one receive. A body flows in pieces of this size, and the memory that a slow reader
+     * can make us hold is bounded by it. */
+    WORKER_INPUT = 65536,
+};
+
+struct worker {
+    const struct config *config;   /* borrowed */
+    unsigned slot;                 /* its number among the workers that live */
+    struct ev_loop *loop;          /* owned */
+    struct worker_accept *accepts; /* owned */
+    unsigned accept_count;
+    struct session *sessions; /* owned, linked */
+    unsigned session_count;
+    int master; /* a socket whose end of file means that the master is gone */
+    bool draining;
+    bool accept_paused; /* out of descriptors: not accepting for a moment */
+    ev_io master_watch;
+    ev_signal drain_watch[2];
+    ev_signal stop_watch;
+    ev_timer drain_timer;
+    ev_timer accept_timer;
+    ev_timer log_timer;
+    ev_prepare log_watch;
+    struct gate_facts facts;
+    struct gate_out out;               /* of the gate call that is under way */
+    unsigned char input[WORKER_INPUT]; /* of the receive that is under way */
+};
+
+/* One listening socket of a worker. */
+struct worker_socket {
+    const struct config_listener *listener;
+    int fd; /* non-blocking */
+};
+
+/* Serve until the master says stop or is gone. Writes one octet to `master` once connections are
+ * accepted. Returns the exit status of the process. */
+int worker_run(const struct config *config, unsigned slot, const struct worker_socket *sockets,
+               unsigned socket_count, int master);
+
+/* Milliseconds of the monotonic clock. */
+uint64_t worker_now(void);
+
+#endif
