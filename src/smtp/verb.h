@@ -92,6 +92,9 @@ enum smtp_verb_flags {
     SMTP_VERB_SECRET = 1 << 2,  /* its argument is never logged */
     SMTP_VERB_FOREIGN = 1 << 3, /* another protocol's: HTTP sent to an SMTP port */
     SMTP_VERB_TRANSACTION = 1 << 4, /* opens a mail transaction (MAIL, SEND, SOML, SAML) */
+    SMTP_VERB_HELLO = 1 << 5,       /* identifies the client (HELO, EHLO, LHLO) */
+    SMTP_VERB_TLS = 1 << 6,         /* starts TLS */
+    SMTP_VERB_ROLES = 1 << 7,       /* turns the session into another */
 };
 
 struct smtp_verb_info {

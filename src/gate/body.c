@@ -1,0 +1,288 @@
+/*
+ * Bodies: DATA up to its final dot, BDAT chunks by their size, and what becomes of both when they
+ * are refused half-way.
+ *
+ * Until the final dot nothing has been acknowledged, so a message is refused safely at any octet by
+ * closing the server's connection: the server drops what it has (RFC 5321 section 4.1.1.4 lets it
+ * deliver only at the end of data). The rest of the client's body is read and dropped, so that the
+ * reply comes where the client looks for it, and the session ends with that reply: its server side
+ * is gone, and what follows a broken body is not to be trusted with another.
+ */
+#include "base/mem.h"
+#include "gate/private.h"
+
+bool body_expected(const struct gate *g)
+{
+    return g->in_data || g->chunk > 0;
+}
+
+void body_begin_data(struct gate *g)
+{
+    g->in_data = true;
+    g->size = 0;
+    g->framing_seen = 0;
+    smtp_body_begin(&g->body, false, g->policy->limits.text_line);
+}
+
+void body_begin_chunk(struct gate *g, uint64_t size, bool last, bool refused)
+{
+    g->chunk = size;
+    g->chunk_last = last;
+    if (refused) {
+        g->swallow = size > 0 ? GATE_SWALLOW_CHUNK : GATE_SWALLOW_NOTHING;
+        return;
+    }
+    g->swallow = GATE_SWALLOW_NOTHING;
+    if (!g->in_chunks) {
+        g->in_chunks = true;
+        g->size = 0;
+        g->framing_seen = 0;
+        smtp_body_begin(&g->body, true, g->policy->limits.text_line);
+    }
+}
+
+void body_abandon(struct gate *g, struct gate_out *out, struct span reply, bool by_server)
+{
+    struct gate_event event = {.kind = GATE_EVENT_REJECT,
+                               .verb = SMTP_VERB_END_OF_DATA,
+                               .by_server = by_server,
+                               .reply = reply};
+    struct gate_pending own = {
+        .verb = SMTP_VERB_END_OF_DATA, .as = SMTP_VERB_UNKNOWN, .close = true};
+    struct gate_pending *chunk = queue_tail_edit(&g->queue);
+    bool chunked = !g->in_data;
+
+    gate_tell(g, out, &event);
+    g->swallow = GATE_SWALLOW_LAST;
+    own.reply = mem_alloc(reply.len + 3);
+    if (own.reply == NULL) {
+        gate_out_of_memory(g, out);
+        return;
+    }
+    memcpy(own.reply, reply.ptr, reply.len);
+    memcpy(own.reply + reply.len, "\r\n", 3);
+    if (chunked && chunk != NULL && chunk->reply == NULL) { /* in place of the server's */
+        mem_free(chunk->arg);
+        *chunk = own;
+    } else if (!queue_push(&g->queue, &own)) {
+        gate_out_of_memory(g, out);
+        return;
+    }
+    /* Replies to an earlier message may be on their way: the server is kept until they came. */
+    if (!queue_awaits_server(&g->queue)) {
+        g->connected = false;
+        out->requests |= GATE_CLOSE_SERVER;
+    }
+}
+
+/* What is said to a client whose body has `event` in it. */
+static struct span framing_reply(enum smtp_body_event event)
+{
+    switch (event) {
+    case SMTP_BODY_BARE_CR:
+        return SPAN("550 5.5.2 Error: bare <CR> received in message");
+    case SMTP_BODY_BARE_LF:
+    case SMTP_BODY_LONE_DOT:
+        return SPAN("550 5.5.2 Error: bare <LF> received in message");
+    case SMTP_BODY_NUL:
+        return SPAN("550 5.5.2 Error: NUL received in message");
+    case SMTP_BODY_LONG_LINE:
+        return SPAN("550 5.5.2 Error: line too long in message");
+    case SMTP_BODY_MORE:
+    case SMTP_BODY_END:
+        break;
+    }
+    return SPAN("550 5.5.2 Error: malformed message");
+}
+
+/* The policy on an event; a lone dot is the work of the bare LF before it. */
+static enum policy_framing framing_verdict(struct gate *g, struct gate_out *out,
+                                           const struct smtp_body_scan *scan)
+{
+    enum smtp_body_event kind = scan->event == SMTP_BODY_LONE_DOT ? SMTP_BODY_BARE_LF : scan->event;
+    struct gate_event event = {
+        .kind = GATE_EVENT_FRAMING,
+        .side = GATE_CLIENT,
+        .verb = g->in_data ? SMTP_VERB_DATA : SMTP_VERB_BDAT,
+        .framing = scan->event,
+        .verdict = (enum policy_framing)g->policy->framing[kind],
+        .size = g->size,
+    };
+
+    /* A chunk has the size that was announced: what would change it can only be refused. */
+    if (event.verdict == POLICY_FRAMING_FIX && !g->in_data && kind == SMTP_BODY_BARE_LF) {
+        event.verdict = POLICY_FRAMING_REFUSE;
+    }
+    if (event.verdict != POLICY_FRAMING_PASS && (g->framing_seen & (1u << scan->event)) == 0) {
+        g->framing_seen |= (uint8_t)(1u << scan->event);
+        gate_tell(g, out, &event);
+    }
+    return event.verdict;
+}
+
+/* What goes to the server in an event's place. */
+static struct span framing_bytes(const struct smtp_body_scan *scan, bool fix)
+{
+    switch (scan->event) {
+    case SMTP_BODY_BARE_CR:
+        return fix ? SPAN(" ") : SPAN("\r");
+    case SMTP_BODY_NUL:
+        return fix ? SPAN(" ") : span_of("", 1);
+    case SMTP_BODY_BARE_LF:
+        /* A line that is "." alone would become an end of data: its dot is doubled. */
+        return fix ? (scan->end_dot ? SPAN(".\r\n") : SPAN("\r\n")) : SPAN("\n");
+    case SMTP_BODY_LONE_DOT:
+        return fix ? SPAN(".\r\n") : SPAN("\r\n");
+    case SMTP_BODY_LONG_LINE:
+    case SMTP_BODY_MORE:
+    case SMTP_BODY_END:
+        break;
+    }
+    return span_of(NULL, 0);
+}
+
+/* Is the message above the size that the policy allows? */
+static bool too_large(struct gate *g, struct gate_out *out)
+{
+    struct gate_event event = {.kind = GATE_EVENT_LIMIT,
+                               .side = GATE_CLIENT,
+                               .verb = SMTP_VERB_DATA,
+                               .text = SPAN("message-size")};
+
+    if (g->policy->limits.message_size == 0 || g->size <= g->policy->limits.message_size) {
+        return false;
+    }
+    gate_tell(g, out, &event);
+    body_abandon(g, out, SPAN("552 5.3.4 Message size exceeds limit"), false);
+    return true;
+}
+
+/* One scan of a body that is forwarded. Returns what it took; *event_r is what it stopped for. */
+static size_t scan_and_forward(struct gate *g, struct gate_out *out, struct span in,
+                               enum smtp_body_event *event_r)
+{
+    struct smtp_body_scan scan = smtp_body_scan(&g->body, in);
+
+    *event_r = scan.event;
+    if (scan.carry) {
+        out_bytes(out, GATE_SERVER, SPAN("\r"));
+    }
+    out_bytes(out, GATE_SERVER, span_head(in, scan.clean));
+    g->size += scan.used;
+    if (scan.event == SMTP_BODY_MORE || scan.event == SMTP_BODY_END) {
+        if (too_large(g, out) && scan.event == SMTP_BODY_END) {
+            *event_r = SMTP_BODY_END;
+        }
+        return scan.used;
+    }
+    enum policy_framing verdict = framing_verdict(g, out, &scan);
+    if (verdict == POLICY_FRAMING_REFUSE) {
+        body_abandon(g, out, framing_reply(scan.event), false);
+        return scan.used;
+    }
+    out_bytes(out, GATE_SERVER, framing_bytes(&scan, verdict == POLICY_FRAMING_FIX));
+    return scan.used;
+}
+
+/* One scan of a body that is dropped. What sloppy eyes take for an end is one here, since nothing
+ * that follows it will be looked at. */
+static size_t scan_and_drop(struct gate *g, struct span in, enum smtp_body_event *event_r)
+{
+    struct smtp_body_scan scan = smtp_body_scan(&g->body, in);
+
+    *event_r = scan.event;
+    if (scan.event == SMTP_BODY_LONE_DOT || (scan.event == SMTP_BODY_BARE_LF && scan.end_dot)) {
+        *event_r = SMTP_BODY_END;
+    }
+    return scan.used;
+}
+
+/* The swallowed rest of a refused body has ended. */
+static void swallowed(struct gate *g, struct gate_out *out)
+{
+    bool last = g->swallow == GATE_SWALLOW_LAST;
+
+    g->swallow = GATE_SWALLOW_NOTHING;
+    gate_flush_replies(g, out);
+    if (last && g->phase != SMTP_PHASE_CLOSED) {
+        g->swallow = GATE_SWALLOW_LAST; /* replies to earlier commands come first */
+    }
+}
+
+size_t body_data_step(struct gate *g, struct gate_out *out, struct span in)
+{
+    enum smtp_body_event event = SMTP_BODY_MORE;
+    size_t used = 0;
+
+    while (used < in.len && event != SMTP_BODY_END && out_has_room(out) &&
+           g->phase != SMTP_PHASE_CLOSED) {
+        struct span rest = span_from(in, used);
+        used += g->swallow == GATE_SWALLOW_NOTHING ? scan_and_forward(g, out, rest, &event)
+                                                   : scan_and_drop(g, rest, &event);
+    }
+    if (event != SMTP_BODY_END || g->phase == SMTP_PHASE_CLOSED) {
+        return used;
+    }
+    g->in_data = false;
+    g->last = SMTP_VERB_END_OF_DATA;
+    g->size -= sizeof(".\r\n") - 1;
+    if (g->swallow != GATE_SWALLOW_NOTHING) {
+        swallowed(g, out);
+        return used;
+    }
+    struct gate_pending pending = {.verb = SMTP_VERB_DATA, .as = SMTP_VERB_END_OF_DATA};
+    if (!queue_push(&g->queue, &pending)) {
+        gate_out_of_memory(g, out);
+    }
+    return used;
+}
+
+/* The chunk is complete. A CR at its end goes out with it; behind the last chunk it is bare. */
+static void chunk_end(struct gate *g, struct gate_out *out)
+{
+    if (g->swallow != GATE_SWALLOW_NOTHING) {
+        swallowed(g, out);
+        return;
+    }
+    if (g->binary || !smtp_body_release(&g->body)) {
+        return;
+    }
+    if (g->chunk_last) {
+        struct smtp_body_scan scan = {.event = SMTP_BODY_BARE_CR};
+        enum policy_framing verdict = framing_verdict(g, out, &scan);
+        if (verdict == POLICY_FRAMING_REFUSE) {
+            body_abandon(g, out, framing_reply(SMTP_BODY_BARE_CR), false);
+            swallowed(g, out);
+            return;
+        }
+        out_bytes(out, GATE_SERVER, framing_bytes(&scan, verdict == POLICY_FRAMING_FIX));
+        return;
+    }
+    out_bytes(out, GATE_SERVER, SPAN("\r"));
+}
+
+size_t body_chunk_step(struct gate *g, struct gate_out *out, struct span in)
+{
+    struct span chunk = span_head(in, in.len < g->chunk ? in.len : (size_t)g->chunk);
+    enum smtp_body_event event;
+    size_t used = 0;
+
+    while (used < chunk.len && out_has_room(out) && g->phase != SMTP_PHASE_CLOSED) {
+        struct span rest = span_from(chunk, used);
+        if (g->swallow != GATE_SWALLOW_NOTHING) {
+            used = chunk.len;
+        } else if (g->binary) {
+            out_bytes(out, GATE_SERVER, rest);
+            g->size += rest.len;
+            used = chunk.len;
+            too_large(g, out);
+        } else {
+            used += scan_and_forward(g, out, rest, &event);
+        }
+    }
+    g->chunk -= used;
+    if (g->chunk == 0 && g->phase != SMTP_PHASE_CLOSED) {
+        chunk_end(g, out);
+    }
+    return used;
+}
