@@ -35,6 +35,7 @@ struct config_backend {
     struct config_backend *next;
     const char *name;
     struct config_server *servers; /* tried in order */
+    bool bad; /* while reading: has an error, and what it lacks is no second one */
     struct config_place place;
 };
 
@@ -51,6 +52,7 @@ struct config_listener {
     struct config_listen *addrs;
     const struct config_backend *backend;
     const struct config_policy *policy;
+    bool bad; /* as in a backend */
     struct config_place place;
 };
 

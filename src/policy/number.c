@@ -9,7 +9,6 @@
  * in memory: hence a maximum, and no "no limit". */
 enum { LINE_MAX_OCTETS = 32768, DAY = 24 * 60 * 60 * 1000 };
 
-/* clang-format off: a row of a table is easier to read than its columns. */
 #define LIMIT(field)   .offset = offsetof(struct policy_limits, field)
 #define TIMEOUT(field) .offset = offsetof(struct policy_timeouts, field)
 
@@ -120,7 +119,6 @@ const struct policy_number_info policy_timeout_infos[] = {
      .standard = 600 * 1000},
     {.name = NULL},
 };
-/* clang-format on */
 
 uint64_t policy_number_get(const struct policy_number_info *info, const void *base)
 {

@@ -1,0 +1,162 @@
+/*
+ * The words that begin a statement, by the block in which they stand: the lexer's tokens, the
+ * errors and their hints come out of this table.
+ */
+#include "config/parse.h"
+
+#include "config/grammar.h"
+
+enum { IN_TOP = 1 << CONFIG_TOP, IN_BACKEND = 1 << CONFIG_BACKEND };
+enum { IN_LISTENER = 1 << CONFIG_LISTENER, IN_POLICY = 1 << CONFIG_POLICY };
+
+static const struct statement {
+    const char *name;
+    int token; /* 0: of a later version */
+    unsigned blocks;
+    enum config_block opens; /* where it stands at the top */
+} statements[] = {
+    {"include", INCLUDE, IN_TOP, CONFIG_TOP},
+    {"hostname", HOSTNAME, IN_TOP, CONFIG_TOP},
+    {"user", USER, IN_TOP, CONFIG_TOP},
+    {"group", GROUP, IN_TOP, CONFIG_TOP},
+    {"workers", WORKERS, IN_TOP, CONFIG_TOP},
+    {"sessions", SESSIONS, IN_TOP, CONFIG_TOP},
+    {"drain", DRAIN, IN_TOP, CONFIG_TOP},
+    {"log", LOG, IN_TOP, CONFIG_TOP},
+    {"backend", BACKEND, IN_TOP | IN_LISTENER, CONFIG_BACKEND},
+    {"listener", LISTENER, IN_TOP, CONFIG_LISTENER},
+    {"policy", POLICY, IN_TOP | IN_LISTENER, CONFIG_POLICY},
+    {"server", SERVER, IN_BACKEND, CONFIG_TOP},
+    {"listen", LISTEN, IN_LISTENER, CONFIG_TOP},
+    {"profile", PROFILE, IN_POLICY, CONFIG_TOP},
+    {"banner", BANNER, IN_POLICY, CONFIG_TOP},
+    {"ehlo", EHLO, IN_POLICY, CONFIG_TOP},
+    {"starttls", STARTTLS, IN_POLICY, CONFIG_TOP},
+    {"command", COMMAND, IN_POLICY, CONFIG_TOP},
+    {"keyword", KEYWORD, IN_POLICY, CONFIG_TOP},
+    {"framing", FRAMING, IN_POLICY, CONFIG_TOP},
+    {"enforce", ENFORCE, IN_POLICY, CONFIG_TOP},
+    {"relax", RELAX, IN_POLICY, CONFIG_TOP},
+    {"forward", FORWARD, IN_POLICY, CONFIG_TOP},
+    {"limit", LIMIT, IN_POLICY, CONFIG_TOP},
+    {"timeout", TIMEOUT, IN_POLICY, CONFIG_TOP},
+
+    /* What the language will have (design section 4): a file that already uses it deserves a
+     * better answer than "unknown". */
+    {"list", 0, IN_TOP, CONFIG_TOP},
+    {"tls", 0, IN_BACKEND | IN_LISTENER, CONFIG_TOP},
+    {"identity", 0, IN_BACKEND, CONFIG_TOP},
+    {"when", 0, IN_POLICY, CONFIG_TOP},
+};
+enum { STATEMENTS = sizeof(statements) / sizeof(statements[0]) };
+
+static const char *const block_names[CONFIG_BLOCKS] = {
+    [CONFIG_TOP] = "top",
+    [CONFIG_BACKEND] = "backend",
+    [CONFIG_LISTENER] = "listener",
+    [CONFIG_POLICY] = "policy",
+};
+
+const char *config_block_name(enum config_block block)
+{
+    return block_names[block];
+}
+
+static const struct statement *statement_find(struct span word)
+{
+    for (unsigned i = 0; i < STATEMENTS; i++) {
+        if (span_equal_nocase(word, span_str(statements[i].name))) {
+            return &statements[i];
+        }
+    }
+    return NULL;
+}
+
+int config_statement_token(enum config_block block, struct span word, enum config_block *opens_r)
+{
+    const struct statement *found = statement_find(word);
+
+    *opens_r = CONFIG_TOP;
+    if (found == NULL || (found->blocks >> block & 1) == 0) {
+        return 0;
+    }
+    if (block == CONFIG_TOP) {
+        *opens_r = found->opens;
+    }
+    return found->token;
+}
+
+/* "a backend or a listener block" */
+static void describe_blocks(unsigned blocks, char *text_r, size_t size)
+{
+    size_t used = 0;
+
+    text_r[0] = '\0';
+    if ((blocks & IN_TOP) != 0) {
+        snprintf(text_r, size, "outside of all blocks");
+        return;
+    }
+    for (unsigned block = CONFIG_BACKEND; block < CONFIG_BLOCKS && used < size; block++) {
+        if ((blocks >> block & 1) != 0) {
+            int n = snprintf(text_r + used, size - used, "%s a %s block", used > 0 ? " or" : "in",
+                             block_names[block]);
+            used += n > 0 ? (size_t)n : 0;
+        }
+    }
+}
+
+static void report_misplaced(struct config_source *source, const struct statement *found)
+{
+    char where[128];
+
+    describe_blocks(found->blocks, where, sizeof(where));
+    if (source->block == CONFIG_TOP) {
+        config_error(source->parser, source->place, "\"%s\" stands %s, not outside of one",
+                     found->name, where);
+    } else if (found->opens != CONFIG_TOP) {
+        config_error(source->parser, source->place,
+                     "a %s block cannot stand in a %s block; is a \"}\" missing? The %s block of "
+                     "line %u is still open",
+                     found->name, block_names[source->block], block_names[source->block],
+                     source->block_place.line);
+    } else {
+        config_error(source->parser, source->place, "\"%s\" stands %s, not in a %s block",
+                     found->name, where, block_names[source->block]);
+    }
+}
+
+static void report_unknown(struct config_source *source, struct span word)
+{
+    char expected[512], hint[CONFIG_HINT_MAX];
+    size_t used = 0;
+    struct config_near near = config_near_begin(word);
+
+    expected[0] = '\0';
+    for (unsigned i = 0; i < STATEMENTS && used < sizeof(expected); i++) {
+        if (statements[i].token != 0 && (statements[i].blocks >> source->block & 1) != 0) {
+            int n = snprintf(expected + used, sizeof(expected) - used, "%s%s", used > 0 ? ", " : "",
+                             statements[i].name);
+            used += n > 0 ? (size_t)n : 0;
+            config_near_offer(&near, span_str(statements[i].name));
+        }
+    }
+    config_error(
+        source->parser, source->place, "unknown statement \"%.*s\"%s%s%s; expected one of %s%s",
+        SPAN_ARG(word), source->block == CONFIG_TOP ? "" : " in a ",
+        source->block == CONFIG_TOP ? "" : block_names[source->block],
+        source->block == CONFIG_TOP ? "" : " block", expected, config_near_hint(&near, hint));
+}
+
+void config_statement_unknown(struct config_source *source, struct span word)
+{
+    const struct statement *found = statement_find(word);
+
+    if (found == NULL) {
+        report_unknown(source, word);
+    } else if (found->token == 0) {
+        config_error(source->parser, source->place, "\"%s\" is not in this version of ehlogate",
+                     found->name);
+    } else {
+        report_misplaced(source, found);
+    }
+}

@@ -1,0 +1,215 @@
+/*
+ * From the lexer's words to the grammar's tokens: where a statement begins, and where it ends.
+ *
+ * That a line end ends a statement, except after a comma, is a matter of what came before, and
+ * which words begin a statement is a matter of the block. Rejected: telling the lexer by start
+ * conditions set from the grammar's actions, which depends on when bison reads ahead. Here both
+ * follow from the tokens alone, and a syntax error cannot bring grammar and blocks out of step:
+ * what an unknown statement brings along is passed over before the grammar sees it.
+ */
+#include "config/parse.h"
+
+#include "config/grammar.h"
+
+int config_yylex(CONFIG_YYSTYPE *value, CONFIG_YYLTYPE *place, struct config_source *source);
+
+static void read_raw(struct config_source *source)
+{
+    if (source->held) {
+        source->held = false;
+        return;
+    }
+    source->raw = config_lexer_next(source, &source->text);
+}
+
+/* The statement ends before the current raw token, which comes again where `hold`. */
+static int end_statement(struct config_source *source, bool hold)
+{
+    source->held = hold;
+    source->begin = true;
+    source->goes_on = false;
+    source->parens = 0;
+    source->skip = false;
+    source->braces = 0;
+    source->opens = CONFIG_TOP;
+    return END;
+}
+
+static int end_file(struct config_source *source)
+{
+    if (source->skip && source->braces > 0) {
+        config_error(source->parser, source->brace_place,
+                     "this \"{\" is not closed: expected \"}\" before the end of the file");
+        source->braces = 0;
+    }
+    if (!source->begin) {
+        return end_statement(source, true);
+    }
+    if (source->block != CONFIG_TOP) {
+        config_error(source->parser, source->block_place,
+                     "the %s block that begins here is not closed: expected \"}\" before the end "
+                     "of the file",
+                     config_block_name(source->block));
+        source->block = CONFIG_TOP;
+        source->held = true;
+        return CLOSE;
+    }
+    return CONFIG_YYEOF;
+}
+
+static int open_brace(struct config_source *source)
+{
+    if (source->opens != CONFIG_TOP) {
+        source->block = source->opens;
+        source->block_place = source->place;
+        source->opens = CONFIG_TOP;
+        source->begin = true;
+        return OPEN;
+    }
+    bool at_begin = source->begin;
+    source->skip = true;
+    source->braces = 1;
+    source->brace_place = source->place;
+    source->begin = false;
+    if (at_begin) {
+        config_error(source->parser, source->place,
+                     "this \"{\" opens no block; it has to stand on the line of the block's name");
+        return UNKNOWN;
+    }
+    return OPEN;
+}
+
+static int close_brace(struct config_source *source)
+{
+    if (!source->begin) {
+        return end_statement(source, true);
+    }
+    if (source->block == CONFIG_TOP) {
+        config_error(source->parser, source->place, "this \"}\" closes nothing");
+        return 0;
+    }
+    source->block = CONFIG_TOP;
+    return CLOSE;
+}
+
+static int begin_statement(struct config_source *source)
+{
+    int token = config_statement_token(source->block, source->text, &source->opens);
+
+    source->begin = false;
+    if (token == 0) {
+        config_statement_unknown(source, source->text);
+        source->skip = true;
+        return UNKNOWN;
+    }
+    return token;
+}
+
+/* Count what the rest of a statement has that hides a line end: 0, or END where it is over. */
+static int skip_raw(struct config_source *source)
+{
+    bool goes_on = source->goes_on;
+
+    source->goes_on = source->raw == ',' || source->raw == CONFIG_RAW_OPERATOR;
+    switch (source->raw) {
+    case '{':
+        if (source->braces++ == 0) {
+            source->brace_place = source->place;
+        }
+        return 0;
+    case '}':
+        if (source->braces == 0) {
+            return end_statement(source, true);
+        }
+        source->braces--;
+        return 0;
+    case CONFIG_RAW_NEWLINE:
+        if (source->braces > 0 || goes_on) {
+            source->goes_on = goes_on;
+            return 0;
+        }
+        return end_statement(source, false);
+    case ';':
+        return source->braces > 0 ? 0 : end_statement(source, false);
+    case CONFIG_RAW_END:
+        return end_file(source);
+    default:
+        return 0;
+    }
+}
+
+/* The grammar's token for the current raw one; 0 for none. */
+static int take_raw(struct config_source *source)
+{
+    bool goes_on = source->goes_on;
+
+    if (source->raw != CONFIG_RAW_NEWLINE) {
+        source->goes_on = false;
+    }
+    switch (source->raw) {
+    case CONFIG_RAW_END:
+        return end_file(source);
+    case CONFIG_RAW_NEWLINE:
+        return source->begin || goes_on || source->parens > 0 ? 0 : end_statement(source, false);
+    case ';':
+        return source->begin ? 0 : end_statement(source, false);
+    case '{':
+        return open_brace(source);
+    case '}':
+        return close_brace(source);
+    case CONFIG_RAW_WORD:
+        return source->begin ? begin_statement(source) : WORD;
+    case CONFIG_RAW_STRING:
+        source->begin = false;
+        return STRING;
+    case ',':
+        source->begin = false;
+        source->goes_on = true;
+        return COMMA;
+    case '(':
+    case ')':
+        source->parens += source->raw == '(' ? 1 : source->parens > 0 ? -1 : 0;
+        source->begin = false;
+        return OPERATOR;
+    case CONFIG_RAW_OPERATOR:
+        source->begin = false;
+        source->goes_on = true;
+        return OPERATOR;
+    default:
+        source->begin = false;
+        return CONFIG_YYerror; /* reported by the lexer */
+    }
+}
+
+int config_yylex(CONFIG_YYSTYPE *value, CONFIG_YYLTYPE *place, struct config_source *source)
+{
+    int token = 0;
+
+    /* Without memory there is no use in reading on: let the grammar see the end. */
+    while (token == 0 && !source->parser->out_of_memory) {
+        read_raw(source);
+        token = source->skip ? skip_raw(source) : take_raw(source);
+        if (source->raw == CONFIG_RAW_END) {
+            break; /* token is 0 only where all is closed: the grammar's end of file */
+        }
+    }
+    value->text = source->text;
+    *place = source->place;
+    return token;
+}
+
+void config_token_describe(const struct config_source *source, char *text_r, size_t size)
+{
+    enum { SHOWN = 60 };
+    struct span text = span_head(source->text, source->text.len < SHOWN ? source->text.len : SHOWN);
+    const char *dots = source->text.len > SHOWN ? "…" : "";
+
+    if (source->raw == CONFIG_RAW_END) {
+        snprintf(text_r, size, "the end of the file");
+    } else if (source->raw == CONFIG_RAW_NEWLINE) {
+        snprintf(text_r, size, "the end of the line");
+    } else {
+        snprintf(text_r, size, "%s\"%.*s%s\"",
+                 source->raw == CONFIG_RAW_STRING ? "the string " : "", SPAN_ARG(text), dots);
+    }
+}
