@@ -3,19 +3,14 @@
 #   BUILD=DIR      where to build (default: build)
 #   PORT=N         `make run`: first port of the gateway (default: 2525, or what is free)
 #   FUZZ_TIME=S    `make fuzz`: seconds for each fuzzer (default: 60; 0 until interrupted)
+#   ARGS=...       `make bench`: options of bench/run.py
 #   PREFIX=DIR, DESTDIR=DIR   `make install`
 
 BUILD ?= build
-MESON ?= meson
-FUZZ_TIME ?= 60
-export BUILD FUZZ_TIME
+export BUILD
 
-build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
-
-$(BUILD)/build.ninja:
-	@command -v $(MESON) >/dev/null || { echo 'make: Meson is missing: run "make deps" first' >&2; exit 1; }
-	$(MESON) setup $(BUILD) $(if $(PREFIX),--prefix=$(PREFIX))
+build:
+	@tools/build.sh $(BUILD) $(if $(PREFIX),--prefix=$(abspath $(PREFIX)))
 
 deps:
 	@tools/deps.sh build run test
@@ -32,18 +27,18 @@ check:
 bench:
 	@tools/deps.sh build bench
 	@$(MAKE) --no-print-directory build
-	@bench/run
+	@/usr/bin/python3 bench/run.py $(ARGS)
 
 fuzz:
 	@tools/deps.sh build test
-	@tools/fuzz.sh $(FUZZ_TIME)
+	@tools/fuzz.sh $(or $(FUZZ_TIME),60)
 
-lint: $(BUILD)/build.ninja
+lint: build
 	@tools/lint.sh
 
 install: build
-	$(if $(PREFIX),$(MESON) configure $(BUILD) -Dprefix=$(PREFIX))
-	$(MESON) install -C $(BUILD) $(if $(PREFIX),,--no-rebuild)
+	$(if $(PREFIX),@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)))
+	@meson install -C $(BUILD) $(if $(PREFIX),,--no-rebuild)
 
 # The mail servers that the tests have downloaded stay; `make distclean` takes them as well.
 clean:

@@ -25,13 +25,6 @@ for step in $steps; do
     esac
 done
 
-# configure DIR OPTIONS...: a build directory, made on first use.
-configure() {
-    dir=$1
-    shift
-    [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@"
-}
-
 # one NAME COMMAND...: a command that is a single test.
 one() {
     name=$1
@@ -58,18 +51,17 @@ unit() {
 step_format() { one format tools/lint.sh format; }
 
 step_tidy() {
-    configure build && ninja -C build -j "$jobs" && one tidy tools/lint.sh tidy
+    tools/build.sh build && one tidy tools/lint.sh tidy
 }
 
 step_layers() { $python tests/layers.py --junit "$out/layers.xml"; }
 
 step_asan() {
-    configure build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 \
-        -Dc_args='-fno-omit-frame-pointer -fno-sanitize-recover=all' &&
-        ninja -C build-asan -j "$jobs" && unit build-asan
+    tools/build.sh build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 \
+        -Dc_args='-fno-omit-frame-pointer -fno-sanitize-recover=all' && unit build-asan
 }
 
-step_release() { configure build && ninja -C build -j "$jobs" && unit build; }
+step_release() { tools/build.sh build && unit build; }
 
 step_fuzz() { tools/fuzz.sh "${FUZZ_TIME:-10}"; }
 
