@@ -8,7 +8,6 @@ set -eu
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
 PROFILE=${PROFILE:-esmtp}
-dir=$BUILD/run
 known='esmtp rfc821 pix-mailguard pix-mailguard-4.4 asa-esmtp observe'
 sink= gateway= follow=
 
@@ -108,6 +107,9 @@ for profile in $known; do
 done
 
 port=$(first_port)
+# A second one beside the first has files of its own.
+dir=$BUILD/run
+[ "$port" = 2525 ] || dir=$BUILD/run-$port
 mkdir -p "$dir"
 : >"$dir/sink.log"
 : >"$dir/gateway.log"
