@@ -46,6 +46,7 @@ static struct {
     char host[HOST_NAME_MAX + 1];
     struct log_ring *ring; /* borrowed; NULL: every line is written at once */
     uint64_t lost;         /* lines dropped since the last that was not */
+    bool stalled;          /* the log takes nothing: it is not waited for again */
     /* What every line of one second begins with. */
     time_t second;
     pid_t pid;
@@ -123,9 +124,11 @@ static size_t log_write(const unsigned char *bytes, size_t len)
         ssize_t n = write(logger.fd, bytes + done, len - done);
         if (n >= 0) {
             done += (size_t)n;
+            logger.stalled = false;
         } else if (errno == EAGAIN) {
             struct pollfd wait = {.fd = logger.fd, .events = POLLOUT};
-            if (poll(&wait, 1, LOG_PATIENCE) == 0) {
+            if (logger.stalled || poll(&wait, 1, LOG_PATIENCE) == 0) {
+                logger.stalled = true;
                 break;
             }
         } else if (errno != EINTR) {

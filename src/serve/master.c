@@ -102,7 +102,8 @@ static bool master_start_worker(struct master *master, unsigned index)
     worker->ring = log_ring_new();
     pid_t pid = worker->ring != NULL ? fork() : -1;
     if (pid < 0) {
-        log_line(LOG_LEVEL_ERROR, "cannot start a worker: %s", strerror(errno));
+        log_line(LOG_LEVEL_ERROR, "cannot start a worker: %s",
+                 strerror(worker->ring != NULL ? errno : ENOMEM));
         log_recover(&worker->ring);
         close(pair[0]);
         close(pair[1]);
@@ -318,6 +319,10 @@ static int master_timers(struct master *master)
         struct master_worker *worker = &master->workers[i];
         if (worker->pid == 0 && now >= worker->start_at && !master_start_worker(master, i)) {
             worker->start_at = now + WORKER_DELAY_MAX;
+            if (!master->was_ready) {
+                master->status = EX_OSERR;
+                master_stop(master, "a worker could not start");
+            }
         }
         next = worker->pid == 0 && worker->start_at < next ? worker->start_at : next;
     }
@@ -372,13 +377,13 @@ static void master_raise_limits(const struct master *master)
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
         log_line(LOG_LEVEL_WARNING, "cannot raise the number of open files: %s", strerror(errno));
     }
-    rlim_t need = (rlim_t)master->config->sessions * 2 + 64;
+    rlim_t need = (rlim_t)master->config->sessions * 2 + WORKER_DESCRIPTORS;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < need) {
-        log_line(
-            LOG_LEVEL_WARNING,
-            "%u sessions need %llu open files, but only %llu are allowed: raise LimitNOFILE or "
-            "`ulimit -n`",
-            master->config->sessions, (unsigned long long)need, (unsigned long long)limit.rlim_cur);
+        log_line(LOG_LEVEL_WARNING,
+                 "a worker can carry %u sessions, not %u, with %llu open files: raise LimitNOFILE "
+                 "or `ulimit -n`",
+                 worker_sessions_max(master->config), master->config->sessions,
+                 (unsigned long long)limit.rlim_cur);
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <time.h>
@@ -41,6 +42,18 @@ uint64_t worker_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+unsigned worker_sessions_max(const struct config *config)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+        limit.rlim_cur >= (rlim_t)config->sessions * 2 + WORKER_DESCRIPTORS) {
+        return config->sessions;
+    }
+    return limit.rlim_cur > WORKER_DESCRIPTORS ? (unsigned)(limit.rlim_cur - WORKER_DESCRIPTORS) / 2
+                                               : 1;
 }
 
 /* Accepting */
@@ -88,7 +101,7 @@ static void accept_begin(struct worker_accept *accept, int fd, const union sessi
 
     if (worker->draining) {
         session_refuse(worker, accept->listener, fd, peer, "Service is shutting down");
-    } else if (worker->session_count >= worker->config->sessions) {
+    } else if (worker->session_count >= worker->session_max) {
         session_refuse(worker, accept->listener, fd, peer, "Too many connections");
     } else {
         session_begin(worker, accept->listener, fd, peer);
@@ -303,6 +316,7 @@ int worker_run(const struct config *config, unsigned slot, const struct worker_s
     }
     worker->config = config;
     worker->slot = slot;
+    worker->session_max = worker_sessions_max(config);
     worker->master = master;
     worker->facts.hostname = span_str(config->hostname);
     worker->out.event = smtplog_event;
