@@ -13,9 +13,11 @@ format() {
 # Each file by itself, as many at once as there are processors. GCC's options that Clang does not
 # know are in the compilation database and are not its business.
 tidy() {
-    find src -name '*.c' -print0 |
-        xargs -0 -n 1 -P "$(nproc)" clang-tidy-14 --quiet -p "$BUILD" \
-            --extra-arg=-Wno-unknown-warning-option
+    find src -name '*.c' -print0 | BUILD=$BUILD xargs -0 -n 1 -P "$(nproc)" sh -c '
+        output=$(clang-tidy-14 --quiet -p "$BUILD" --extra-arg=-Wno-unknown-warning-option "$1" 2>&1)
+        status=$?
+        printf "%s\n" "$output" | grep -Ev "^([0-9]+ warnings? generated\.)?$"
+        exit $status' tidy
 }
 
 for job in ${1:-format tidy}; do

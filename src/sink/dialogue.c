@@ -167,8 +167,8 @@ static void bdat(struct sink_dialogue *d, const struct smtp_command *c, const ch
         return;
     }
     if (d->chunk_failed || !d->esmtp) {
-        d->chunk_refused = d->esmtp ? "503 5.5.1 An earlier chunk failed: send RSET"
-                                    : "503 5.5.1 BDAT needs EHLO";
+        d->chunk_refused =
+            d->esmtp ? "503 5.5.1 An earlier chunk failed: send RSET" : "503 5.5.1 BDAT needs EHLO";
         return;
     }
     enum sink_fault fault = SINK_FAULT_NONE;
