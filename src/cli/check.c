@@ -128,7 +128,11 @@ static void print_ehlo(const struct policy *policy)
         printf("  %-*staken for HELO: senders have no ESMTP service (TLS, AUTH, SIZE, DSN, …)\n",
                LABEL - 2, "ehlo");
     } else {
-        print_table("keywords", policy->keyword, SMTP_KEYWORDS, keywords_done, keyword_name);
+        uint8_t verdicts[SMTP_KEYWORDS];
+        for (unsigned i = 0; i < SMTP_KEYWORDS; i++) {
+            verdicts[i] = (uint8_t)policy_keyword_verdict(policy, (enum smtp_keyword)i);
+        }
+        print_table("keywords", verdicts, SMTP_KEYWORDS, keywords_done, keyword_name);
     }
 }
 

@@ -333,9 +333,7 @@ static size_t read_addr(struct config_parser *parser, const struct config_word *
     size_t count = net_addr_parse(text, passive, addrs_r, CONFIG_ADDRS_MAX, &reason);
 
     if (count == 0) {
-        config_error(parser, word->place,
-                     "\"%s\" is not an address: %s; expected host:port, [v6]:port or unix:/path",
-                     text, reason);
+        config_error(parser, word->place, "\"%s\" is not an address: %s", text, reason);
     }
     return count;
 }

@@ -5,23 +5,28 @@
 
 enum { BANNER_MAX_OCTETS = 400 };
 
+void config_error_profile(struct config_parser *parser, struct span name, struct config_place place)
+{
+    struct config_near near = config_near_begin(name);
+    char hint[CONFIG_HINT_MAX];
+
+    for (const struct policy_profile *profile = policy_profiles; profile->name != NULL; profile++) {
+        config_near_offer(&near, span_str(profile->name));
+    }
+    config_error(parser, place, "unknown profile \"%.*s\"; `ehlogate profiles` lists them%s",
+                 SPAN_ARG(name), config_near_hint(&near, hint));
+}
+
 void config_set_profile(struct config_parser *parser, const struct config_word *name,
                         struct config_place place)
 {
     const struct policy_profile *profile = policy_profile_find(name->text);
-    char hint[CONFIG_HINT_MAX];
 
     if (!config_once(parser, "profile", NULL, place)) {
         return;
     }
     if (profile == NULL) {
-        struct config_near near = config_near_begin(name->text);
-        for (const struct policy_profile *p = policy_profiles; p->name != NULL; p++) {
-            config_near_offer(&near, span_str(p->name));
-        }
-        config_error(parser, name->place,
-                     "unknown profile \"%.*s\"; `ehlogate profiles` lists them%s",
-                     SPAN_ARG(name->text), config_near_hint(&near, hint));
+        config_error_profile(parser, name->text, name->place);
         return;
     }
     if (parser->edited) {

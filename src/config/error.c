@@ -76,8 +76,7 @@ const char *config_near_hint(const struct config_near *near, char *text_r)
     return text_r;
 }
 
-/* "a, b or c" */
-static void list_words(const char *const *known, char *text_r, size_t size)
+void config_list_words(const char *const *known, char *text_r, size_t size)
 {
     size_t used = 0;
 
@@ -101,7 +100,7 @@ int config_find_word(struct config_parser *parser, const struct config_word *wor
     }
     struct config_near near = config_near_begin(word->text);
     config_near_offer_all(&near, known);
-    list_words(known, expected, sizeof(expected));
+    config_list_words(known, expected, sizeof(expected));
     config_error(parser, word->place, "%s: unknown word \"%.*s\"; expected %s%s", what,
                  SPAN_ARG(word->text), expected, config_near_hint(&near, hint));
     return -1;

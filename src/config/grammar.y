@@ -228,10 +228,14 @@ static void describe_expected(const yypcontext_t *context, char *text_r, size_t 
 static int yyreport_syntax_error(const yypcontext_t *context, struct config_source *source)
 {
     char expected[256], got[128];
+    bool first_word = source->since == 2 && yypcontext_token(context) != YYSYMBOL_OPEN;
 
-    describe_expected(context, expected, sizeof(expected));
     config_token_describe(source, got, sizeof(got));
-    if (yypcontext_token(context) == YYSYMBOL_OPEN && source->block != CONFIG_TOP) {
+    if (!first_word || !config_statement_expected(source->statement, expected, sizeof(expected))) {
+        describe_expected(context, expected, sizeof(expected));
+    }
+    if (yypcontext_token(context) == YYSYMBOL_OPEN && source->block != CONFIG_TOP &&
+        config_statement_opens(source->statement)) {
         config_error(P, *yypcontext_location(context),
                      "expected %s, got %s; is a \"}\" missing? The %s block of line %u is still open",
                      expected, got, config_block_name(source->block), source->block_place.line);

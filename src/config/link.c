@@ -65,6 +65,10 @@ static void error_policy(struct config_parser *parser, const struct config_refer
     char hint[CONFIG_HINT_MAX];
     struct config_near near = config_near_begin(span_str(reference->name));
 
+    if (reference->place.line == 0) { /* an option: there are no policies */
+        config_error_profile(parser, span_str(reference->name), reference->place);
+        return;
+    }
     for (const struct config_policy *p = parser->config->policies; p != NULL; p = p->next) {
         config_near_offer(&near, span_str(p->name));
     }
@@ -208,7 +212,7 @@ void config_link(struct config_parser *parser)
         check_listener(parser, l);
     }
     check_listens(parser);
-    if (parser->config->listeners == NULL) {
+    if (parser->config->listeners == NULL && parser->error_count == 0) {
         config_error(parser, parser->begin,
                      "there is no listener: expected listener NAME { listen ADDR; backend NAME }");
     }

@@ -26,22 +26,39 @@ static const struct {
     [KIND_TIME] = {time_units, "a time, as in 500ms, 30s, 5m or 1h"},
 };
 
+/* "sec" is likely to mean s, "MB" M, and "msec" ms: the longest unit that the word begins with. */
+static struct span unit_meant(const struct unit *known, struct span unit)
+{
+    struct span meant = span_of(NULL, 0);
+
+    for (; known->name != NULL; known++) {
+        struct span name = span_str(known->name);
+        if (span_begins_nocase(unit, name) && name.len > meant.len) {
+            meant = name;
+        }
+    }
+    return meant;
+}
+
 static void error_unit(struct config_parser *parser, const struct config_word *word,
                        const char *what, enum kind kind, struct span unit)
 {
-    char hint[CONFIG_HINT_MAX];
+    struct span meant = unit_meant(kinds[kind].units, unit);
 
     if (unit.len == 0) {
         config_error(parser, word->place, "%s: \"%.*s\" has no unit; expected %s", what,
                      SPAN_ARG(word->text), kinds[kind].example);
-        return;
+    } else if (kind == KIND_COUNT || !ascii_is_alpha(unit.ptr[0])) {
+        config_error(parser, word->place, "%s: \"%.*s\" is not a whole number; expected %s", what,
+                     SPAN_ARG(word->text), kinds[kind].example);
+    } else if (meant.len > 0) {
+        config_error(parser, word->place,
+                     "%s: unknown unit \"%.*s\"; expected %s; did you mean \"%.*s\"?", what,
+                     SPAN_ARG(unit), kinds[kind].example, SPAN_ARG(meant));
+    } else {
+        config_error(parser, word->place, "%s: unknown unit \"%.*s\"; expected %s", what,
+                     SPAN_ARG(unit), kinds[kind].example);
     }
-    struct config_near near = config_near_begin(unit);
-    for (const struct unit *known = kinds[kind].units; known->name != NULL; known++) {
-        config_near_offer(&near, span_str(known->name));
-    }
-    config_error(parser, word->place, "%s: unknown unit \"%.*s\"; expected %s%s", what,
-                 SPAN_ARG(unit), kinds[kind].example, config_near_hint(&near, hint));
 }
 
 /* The factor of a unit; 0 and an error where there is none. */
@@ -63,7 +80,7 @@ static uint64_t unit_factor(struct config_parser *parser, const struct config_wo
 /* The value in the largest unit that gives it exactly, for the error. */
 static const char *number_text(uint64_t value, enum kind kind, char *text_r, size_t size)
 {
-    const char *name = kind == KIND_TIME ? "ms" : "";
+    const char *name = kind != KIND_TIME ? "" : value == 0 ? "s" : "ms";
     uint64_t factor = 1;
 
     for (const struct unit *unit = kinds[kind].units; unit->name != NULL; unit++) {

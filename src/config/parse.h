@@ -78,7 +78,7 @@ struct config_parser {
     struct config_policy *policy;
     struct policy_edit edit;
     unsigned errors_before; /* the block that is being built */
-    bool edited; /* a statement has changed the policy: too late for `profile` */
+    bool edited;            /* a statement has changed the policy: too late for `profile` */
 };
 
 /* One file while it is read. */
@@ -104,6 +104,8 @@ struct config_source {
     bool skip;       /* pass over the rest of the statement */
     unsigned braces; /* open ones in what is skipped */
     struct config_place brace_place;
+    struct span statement; /* the word that began the current one */
+    unsigned since;        /* tokens of it so far */
     enum config_block block, opens;
     struct config_place block_place;
     bool held;        /* the raw token is looked at once more */
@@ -134,6 +136,9 @@ void config_near_offer_all(struct config_near *near, const char *const *known);
 enum { CONFIG_HINT_MAX = 128 };
 const char *config_near_hint(const struct config_near *near, char *text_r);
 
+/* "a, b or c" */
+void config_list_words(const char *const *known, char *text_r, size_t size);
+
 /* The index of `word` in the NULL-terminated `known`, or -1 and an error that lists the words:
  * `WHAT: unknown word "X"; expected a, b or c; did you mean "a"?`. */
 int config_find_word(struct config_parser *parser, const struct config_word *word,
@@ -142,7 +147,11 @@ int config_find_word(struct config_parser *parser, const struct config_word *wor
 /* statement.c: the words that begin a statement. */
 int config_statement_token(enum config_block block, struct span word, enum config_block *opens_r);
 void config_statement_unknown(struct config_source *source, struct span word);
-const char *config_block_name(enum config_block block); /* "listener"; "" for the top */
+const char *config_block_name(enum config_block block); /* "listener" */
+bool config_statement_opens(struct span word);          /* begins a block at the top */
+
+/* The words of which one follows that word: "pass, hide or require". False where any may. */
+bool config_statement_expected(struct span word, char *text_r, size_t size);
 
 /* token.c: the last token, for "expected …, got …". */
 void config_token_describe(const struct config_source *source, char *text_r, size_t size);
@@ -191,6 +200,8 @@ void config_add_reference(struct config_parser *parser, enum config_block kind,
 char *config_string(struct config_parser *parser, struct span text);
 
 /* build_policy.c */
+void config_error_profile(struct config_parser *parser, struct span name,
+                          struct config_place place);
 void config_set_profile(struct config_parser *parser, const struct config_word *name,
                         struct config_place place);
 void config_set_banner(struct config_parser *parser, const struct config_word *what,

@@ -208,6 +208,13 @@ static char *include_path(const struct config_source *source, struct span patter
     return path;
 }
 
+/* A directory that is not there holds no file, as an empty one; one that cannot be read may. */
+static int include_failed(const char *path, int error)
+{
+    (void)path;
+    return error != ENOENT && error != ENOTDIR;
+}
+
 void config_include(struct config_source *source, const struct config_word *pattern)
 {
     glob_t found = {.gl_pathc = 0};
@@ -226,7 +233,7 @@ void config_include(struct config_source *source, const struct config_word *patt
     if (path == NULL) {
         return;
     }
-    int result = glob(path, GLOB_ERR, NULL, &found);
+    int result = glob(path, 0, include_failed, &found);
     if (result == GLOB_NOMATCH) {
         config_error(source->parser, pattern->place, "include: there is no file %s", path);
     } else if (result == GLOB_NOSPACE) {

@@ -13,40 +13,41 @@ static const struct statement {
     const char *name;
     int token; /* 0: of a later version */
     unsigned blocks;
-    enum config_block opens; /* where it stands at the top */
+    enum config_block opens;  /* where it stands at the top */
+    const char *const *words; /* the first of which follows; NULL: any */
 } statements[] = {
-    {"include", INCLUDE, IN_TOP, CONFIG_TOP},
-    {"hostname", HOSTNAME, IN_TOP, CONFIG_TOP},
-    {"user", USER, IN_TOP, CONFIG_TOP},
-    {"group", GROUP, IN_TOP, CONFIG_TOP},
-    {"workers", WORKERS, IN_TOP, CONFIG_TOP},
-    {"sessions", SESSIONS, IN_TOP, CONFIG_TOP},
-    {"drain", DRAIN, IN_TOP, CONFIG_TOP},
-    {"log", LOG, IN_TOP, CONFIG_TOP},
-    {"backend", BACKEND, IN_TOP | IN_LISTENER, CONFIG_BACKEND},
-    {"listener", LISTENER, IN_TOP, CONFIG_LISTENER},
-    {"policy", POLICY, IN_TOP | IN_LISTENER, CONFIG_POLICY},
-    {"server", SERVER, IN_BACKEND, CONFIG_TOP},
-    {"listen", LISTEN, IN_LISTENER, CONFIG_TOP},
-    {"profile", PROFILE, IN_POLICY, CONFIG_TOP},
-    {"banner", BANNER, IN_POLICY, CONFIG_TOP},
-    {"ehlo", EHLO, IN_POLICY, CONFIG_TOP},
-    {"starttls", STARTTLS, IN_POLICY, CONFIG_TOP},
-    {"command", COMMAND, IN_POLICY, CONFIG_TOP},
-    {"keyword", KEYWORD, IN_POLICY, CONFIG_TOP},
-    {"framing", FRAMING, IN_POLICY, CONFIG_TOP},
-    {"enforce", ENFORCE, IN_POLICY, CONFIG_TOP},
-    {"relax", RELAX, IN_POLICY, CONFIG_TOP},
-    {"forward", FORWARD, IN_POLICY, CONFIG_TOP},
-    {"limit", LIMIT, IN_POLICY, CONFIG_TOP},
-    {"timeout", TIMEOUT, IN_POLICY, CONFIG_TOP},
+    {"include", INCLUDE, IN_TOP, CONFIG_TOP, NULL},
+    {"hostname", HOSTNAME, IN_TOP, CONFIG_TOP, NULL},
+    {"user", USER, IN_TOP, CONFIG_TOP, NULL},
+    {"group", GROUP, IN_TOP, CONFIG_TOP, NULL},
+    {"workers", WORKERS, IN_TOP, CONFIG_TOP, NULL},
+    {"sessions", SESSIONS, IN_TOP, CONFIG_TOP, NULL},
+    {"drain", DRAIN, IN_TOP, CONFIG_TOP, NULL},
+    {"log", LOG, IN_TOP, CONFIG_TOP, NULL},
+    {"backend", BACKEND, IN_TOP | IN_LISTENER, CONFIG_BACKEND, NULL},
+    {"listener", LISTENER, IN_TOP, CONFIG_LISTENER, NULL},
+    {"policy", POLICY, IN_TOP | IN_LISTENER, CONFIG_POLICY, NULL},
+    {"server", SERVER, IN_BACKEND, CONFIG_TOP, NULL},
+    {"listen", LISTEN, IN_LISTENER, CONFIG_TOP, NULL},
+    {"profile", PROFILE, IN_POLICY, CONFIG_TOP, NULL},
+    {"banner", BANNER, IN_POLICY, CONFIG_TOP, policy_banner_words},
+    {"ehlo", EHLO, IN_POLICY, CONFIG_TOP, policy_ehlo_words},
+    {"starttls", STARTTLS, IN_POLICY, CONFIG_TOP, policy_starttls_words},
+    {"command", COMMAND, IN_POLICY, CONFIG_TOP, policy_command_words},
+    {"keyword", KEYWORD, IN_POLICY, CONFIG_TOP, policy_keyword_words},
+    {"framing", FRAMING, IN_POLICY, CONFIG_TOP, policy_framing_words},
+    {"enforce", ENFORCE, IN_POLICY, CONFIG_TOP, policy_check_words},
+    {"relax", RELAX, IN_POLICY, CONFIG_TOP, policy_check_words},
+    {"forward", FORWARD, IN_POLICY, CONFIG_TOP, policy_forward_words},
+    {"limit", LIMIT, IN_POLICY, CONFIG_TOP, NULL},
+    {"timeout", TIMEOUT, IN_POLICY, CONFIG_TOP, NULL},
 
     /* What the language will have (design section 4): a file that already uses it deserves a
      * better answer than "unknown". */
-    {"list", 0, IN_TOP, CONFIG_TOP},
-    {"tls", 0, IN_BACKEND | IN_LISTENER, CONFIG_TOP},
-    {"identity", 0, IN_BACKEND, CONFIG_TOP},
-    {"when", 0, IN_POLICY, CONFIG_TOP},
+    {"list", 0, IN_TOP, CONFIG_TOP, NULL},
+    {"tls", 0, IN_BACKEND | IN_LISTENER, CONFIG_TOP, NULL},
+    {"identity", 0, IN_BACKEND, CONFIG_TOP, NULL},
+    {"when", 0, IN_POLICY, CONFIG_TOP, NULL},
 };
 enum { STATEMENTS = sizeof(statements) / sizeof(statements[0]) };
 
@@ -70,6 +71,27 @@ static const struct statement *statement_find(struct span word)
         }
     }
     return NULL;
+}
+
+bool config_statement_opens(struct span word)
+{
+    const struct statement *found = statement_find(word);
+    return found != NULL && found->opens != CONFIG_TOP;
+}
+
+bool config_statement_expected(struct span word, char *text_r, size_t size)
+{
+    const struct statement *found = statement_find(word);
+    char words[256];
+
+    if (found == NULL || found->words == NULL) {
+        return false;
+    }
+    /* `also` is no treatment of its own, so it is not among the words of the policy. */
+    bool also = found->words == policy_command_words || found->words == policy_keyword_words;
+    config_list_words(found->words, words, sizeof(words));
+    snprintf(text_r, size, "%s%s", also ? "also, " : "", words);
+    return true;
 }
 
 int config_statement_token(enum config_block block, struct span word, enum config_block *opens_r)
@@ -129,6 +151,7 @@ static void report_unknown(struct config_source *source, struct span word)
 {
     char expected[512], hint[CONFIG_HINT_MAX];
     size_t used = 0;
+    unsigned count = 0;
     struct config_near near = config_near_begin(word);
 
     expected[0] = '\0';
@@ -137,14 +160,15 @@ static void report_unknown(struct config_source *source, struct span word)
             int n = snprintf(expected + used, sizeof(expected) - used, "%s%s", used > 0 ? ", " : "",
                              statements[i].name);
             used += n > 0 ? (size_t)n : 0;
+            count++;
             config_near_offer(&near, span_str(statements[i].name));
         }
     }
-    config_error(
-        source->parser, source->place, "unknown statement \"%.*s\"%s%s%s; expected one of %s%s",
-        SPAN_ARG(word), source->block == CONFIG_TOP ? "" : " in a ",
-        source->block == CONFIG_TOP ? "" : block_names[source->block],
-        source->block == CONFIG_TOP ? "" : " block", expected, config_near_hint(&near, hint));
+    bool top = source->block == CONFIG_TOP;
+    config_error(source->parser, source->place, "unknown statement \"%.*s\"%s%s%s; expected %s%s%s",
+                 SPAN_ARG(word), top ? "" : " in a ", top ? "" : block_names[source->block],
+                 top ? "" : " block", count > 1 ? "one of " : "", expected,
+                 config_near_hint(&near, hint));
 }
 
 void config_statement_unknown(struct config_source *source, struct span word)

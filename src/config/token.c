@@ -96,7 +96,9 @@ static int begin_statement(struct config_source *source)
 {
     int token = config_statement_token(source->block, source->text, &source->opens);
 
+    source->statement = source->text;
     source->begin = false;
+    source->since = 0;
     if (token == 0) {
         config_statement_unknown(source, source->text);
         source->skip = true;
@@ -105,13 +107,29 @@ static int begin_statement(struct config_source *source)
     return token;
 }
 
+/* Does a line go on that ends in this? The words are operators of expressions. */
+static bool raw_is_operator(const struct config_source *source)
+{
+    bool word = source->raw == CONFIG_RAW_WORD && (span_equal_nocase(source->text, SPAN("and")) ||
+                                                   span_equal_nocase(source->text, SPAN("or")) ||
+                                                   span_equal_nocase(source->text, SPAN("not")));
+
+    return word || source->raw == ',' || source->raw == CONFIG_RAW_OPERATOR;
+}
+
 /* Count what the rest of a statement has that hides a line end: 0, or END where it is over. */
 static int skip_raw(struct config_source *source)
 {
     bool goes_on = source->goes_on;
 
-    source->goes_on = source->raw == ',' || source->raw == CONFIG_RAW_OPERATOR;
+    source->goes_on = raw_is_operator(source);
     switch (source->raw) {
+    case '(':
+        source->parens++;
+        return 0;
+    case ')':
+        source->parens -= source->parens > 0;
+        return 0;
     case '{':
         if (source->braces++ == 0) {
             source->brace_place = source->place;
@@ -124,7 +142,7 @@ static int skip_raw(struct config_source *source)
         source->braces--;
         return 0;
     case CONFIG_RAW_NEWLINE:
-        if (source->braces > 0 || goes_on) {
+        if (source->braces > 0 || source->parens > 0 || goes_on) {
             source->goes_on = goes_on;
             return 0;
         }
@@ -193,6 +211,7 @@ int config_yylex(CONFIG_YYSTYPE *value, CONFIG_YYLTYPE *place, struct config_sou
             break; /* token is 0 only where all is closed: the grammar's end of file */
         }
     }
+    source->since++;
     value->text = source->text;
     *place = source->place;
     return token;

@@ -156,6 +156,10 @@ enum smtp_body_event policy_event(unsigned i);
 void policy_set_framing(struct policy *policy, enum smtp_body_event event,
                         enum policy_framing framing);
 
+/* What becomes of an EHLO line with that keyword, all switches taken together: what is not carried
+ * or is refused is not offered either. */
+enum policy_keyword policy_keyword_verdict(const struct policy *policy, enum smtp_keyword keyword);
+
 /* Write the policy as statements, each line behind `indent`, such that reading them gives this
  * policy again, whatever profile it is read on top of. */
 void policy_print(const struct policy *policy, FILE *out, const char *indent);

@@ -1,0 +1,42 @@
+/*
+ * What a policy leaves of an EHLO reply, all of its switches taken together (design section 1: what
+ * is offered works).
+ */
+#include "policy/policy.h"
+
+/* Is some verb that the keyword announces refused? Then it cannot be offered. A verb that is masked
+ * or made NOOP still gets an answer from the server: there the devices offer what they break. */
+static bool verb_refused(const struct policy *policy, enum smtp_keyword keyword)
+{
+    for (unsigned verb = SMTP_VERB_FIRST; verb < SMTP_VERB_WORDS; verb++) {
+        bool refused = policy->command[verb] == POLICY_COMMAND_REFUSE ||
+                       policy->command[verb] == POLICY_COMMAND_DROP;
+        if (refused && smtp_verb_info((enum smtp_verb)verb)->keyword == keyword) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum policy_keyword policy_keyword_verdict(const struct policy *policy, enum smtp_keyword keyword)
+{
+    enum policy_keyword verdict = (enum policy_keyword)policy->keyword[keyword];
+
+    if (verdict != POLICY_KEYWORD_ALLOW || keyword == SMTP_KEYWORD_UNKNOWN) {
+        return verdict;
+    }
+    if (keyword == SMTP_KEYWORD_STARTTLS && policy->starttls == POLICY_STARTTLS_HIDE) {
+        return policy->keyword[SMTP_KEYWORD_UNKNOWN] == POLICY_KEYWORD_MASK ? POLICY_KEYWORD_MASK
+                                                                            : POLICY_KEYWORD_HIDE;
+    }
+    if (verb_refused(policy, keyword)) {
+        return POLICY_KEYWORD_HIDE;
+    }
+    /* BINARYMIME cannot be had without CHUNKING (RFC 3030 section 3). The devices that mask leave
+     * it standing, which is one of the things that give them away. */
+    if (keyword == SMTP_KEYWORD_BINARYMIME &&
+        policy_keyword_verdict(policy, SMTP_KEYWORD_CHUNKING) == POLICY_KEYWORD_HIDE) {
+        return POLICY_KEYWORD_HIDE;
+    }
+    return POLICY_KEYWORD_ALLOW;
+}
