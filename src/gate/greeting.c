@@ -82,6 +82,16 @@ void greeting_relay(struct gate *g, struct gate_out *out, const struct smtp_repl
 {
     struct span line = span_head(bytes, span_find(bytes, '\r'));
 
+    if (reply->code < 400 && reply->code >= 300) {
+        struct gate_event event = {.kind = GATE_EVENT_PROTOCOL,
+                                   .side = GATE_SERVER,
+                                   .verb = SMTP_VERB_GREETING,
+                                   .text = SPAN("intermediate reply as greeting")};
+        gate_tell(g, out, &event);
+        gate_fail(g, out, "421 4.3.0 %.*s Mail server broke the protocol",
+                  SPAN_ARG(g->facts->hostname));
+        return;
+    }
     show(g, out, reply, bytes);
     if (reply->code >= 400) {
         struct gate_event event = {.kind = GATE_EVENT_REJECT,
@@ -94,9 +104,6 @@ void greeting_relay(struct gate *g, struct gate_out *out, const struct smtp_repl
         smtp_phase_after(SMTP_PHASE_CONNECT, SMTP_VERB_GREETING, reply->code / 100u);
     if (phase == SMTP_PHASE_CLOSED) {
         gate_end(g, out, GATE_LINGER);
-    } else if (phase == SMTP_PHASE_CONNECT) { /* 3yz is no greeting */
-        gate_fail(g, out, "421 4.3.0 %.*s Mail server broke the protocol",
-                  SPAN_ARG(g->facts->hostname));
     } else {
         gate_set_phase(g, out, phase);
         gate_settled(g, out);
