@@ -11,9 +11,21 @@
 #include "base/mem.h"
 #include "gate/private.h"
 
+/* Octets of the line that ends a body, which is no part of it. */
+enum { END_OF_DATA = sizeof(".\r\n") - 1 };
+
 bool body_expected(const struct gate *g)
 {
     return g->in_data || g->chunk > 0;
+}
+
+void body_forget(struct gate *g)
+{
+    g->asked = 0;
+    g->size = 0;
+    g->framing_seen = 0;
+    g->in_chunks = false;
+    g->binary = false;
 }
 
 void body_begin_data(struct gate *g)
@@ -141,38 +153,42 @@ static struct span framing_bytes(const struct smtp_body_scan *scan, bool fix)
     return span_of(NULL, 0);
 }
 
-/* Is the message above the size that the policy allows? */
-static bool too_large(struct gate *g, struct gate_out *out)
+/* As much of `in` as the policy's limit leaves room for. Nothing: the message is too large, and was
+ * given up. (Whole, and not at the first octet too many, it would leave what the server gets to the
+ * segmentation.) */
+static struct span within_limit(struct gate *g, struct gate_out *out, struct span in)
 {
     struct gate_event event = {.kind = GATE_EVENT_LIMIT,
                                .side = GATE_CLIENT,
-                               .verb = SMTP_VERB_DATA,
+                               .verb = g->in_data ? SMTP_VERB_DATA : SMTP_VERB_BDAT,
                                .text = SPAN("message-size")};
+    uint64_t max = g->policy->limits.message_size + (g->in_data ? END_OF_DATA : 0);
 
-    if (g->policy->limits.message_size == 0 || g->size <= g->policy->limits.message_size) {
-        return false;
+    if (g->policy->limits.message_size == 0 || in.len <= max - g->size) {
+        return in;
+    }
+    if (g->size < max) {
+        return span_head(in, (size_t)(max - g->size));
     }
     gate_tell(g, out, &event);
     body_abandon(g, out, SPAN("552 5.3.4 Message size exceeds limit"), false);
-    return true;
+    return span_head(in, 0);
 }
 
 /* One scan of a body that is forwarded. Returns what it took; *event_r is what it stopped for. */
 static size_t scan_and_forward(struct gate *g, struct gate_out *out, struct span in,
                                enum smtp_body_event *event_r)
 {
+    in = within_limit(g, out, in);
     struct smtp_body_scan scan = smtp_body_scan(&g->body, in);
 
     *event_r = scan.event;
+    g->size += scan.used;
     if (scan.carry) {
         out_bytes(out, GATE_SERVER, SPAN("\r"));
     }
     out_bytes(out, GATE_SERVER, span_head(in, scan.clean));
-    g->size += scan.used;
     if (scan.event == SMTP_BODY_MORE || scan.event == SMTP_BODY_END) {
-        if (too_large(g, out) && scan.event == SMTP_BODY_END) {
-            *event_r = SMTP_BODY_END;
-        }
         return scan.used;
     }
     enum policy_framing verdict = framing_verdict(g, out, &scan);
@@ -225,12 +241,13 @@ size_t body_data_step(struct gate *g, struct gate_out *out, struct span in)
     }
     g->in_data = false;
     g->last = SMTP_VERB_END_OF_DATA;
-    g->size -= sizeof(".\r\n") - 1;
+
     if (g->swallow != GATE_SWALLOW_NOTHING) {
         swallowed(g, out);
         return used;
     }
-    struct gate_pending pending = {.verb = SMTP_VERB_DATA, .as = SMTP_VERB_END_OF_DATA};
+    struct gate_pending pending = {
+        .verb = SMTP_VERB_DATA, .as = SMTP_VERB_END_OF_DATA, .size = g->size - END_OF_DATA};
     if (!queue_push(&g->queue, &pending)) {
         gate_out_of_memory(g, out);
     }
@@ -240,9 +257,14 @@ size_t body_data_step(struct gate *g, struct gate_out *out, struct span in)
 /* The chunk is complete. A CR at its end goes out with it; behind the last chunk it is bare. */
 static void chunk_end(struct gate *g, struct gate_out *out)
 {
+    struct gate_pending *own = queue_tail_edit(&g->queue);
+
     if (g->swallow != GATE_SWALLOW_NOTHING) {
         swallowed(g, out);
         return;
+    }
+    if (own != NULL) { /* else the server has answered before it had all of the chunk */
+        own->size = g->size;
     }
     if (g->binary || !smtp_body_release(&g->body)) {
         return;
@@ -272,10 +294,10 @@ size_t body_chunk_step(struct gate *g, struct gate_out *out, struct span in)
         if (g->swallow != GATE_SWALLOW_NOTHING) {
             used = chunk.len;
         } else if (g->binary) {
+            rest = within_limit(g, out, rest);
             out_bytes(out, GATE_SERVER, rest);
             g->size += rest.len;
-            used = chunk.len;
-            too_large(g, out);
+            used += rest.len;
         } else {
             used += scan_and_forward(g, out, rest, &event);
         }

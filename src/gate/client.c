@@ -47,7 +47,7 @@ enum gate_turn client_turn(const struct gate *g)
     if (last == NULL) {
         return GATE_TURN_SPEAK;
     }
-    if (last->as == SMTP_VERB_QUIT) {
+    if (last->as == SMTP_VERB_QUIT || last->close) {
         return GATE_TURN_OVER;
     }
     if (last->as == SMTP_VERB_STARTTLS && !g->policy->verbatim) {
@@ -352,9 +352,9 @@ static void pass(struct gate *g, struct gate_out *out, struct smtp_command *c, s
     forward(g, out, c, raw);
     if (c->verb == SMTP_VERB_RCPT) {
         g->asked++;
-    } else if ((smtp_verb_info(c->verb)->flags & SMTP_VERB_TRANSACTION) != 0) {
-        g->asked = 0;
-        g->in_chunks = false;
+    } else if (c->verb == SMTP_VERB_RSET ||
+               (smtp_verb_info(c->verb)->flags & (SMTP_VERB_TRANSACTION | SMTP_VERB_HELLO)) != 0) {
+        body_forget(g);
         g->binary = is_binary(c);
     } else if ((c->verb == SMTP_VERB_BDAT || c->verb == SMTP_VERB_BURL) && c->last) {
         as = SMTP_VERB_BDAT_LAST;

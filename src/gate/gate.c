@@ -87,11 +87,6 @@ void gate_transaction_end(struct gate *g)
     mem_free(g->from);
     g->from = NULL;
     g->recipients = 0;
-    g->asked = 0;
-    g->size = 0;
-    g->framing_seen = 0;
-    g->in_chunks = false;
-    g->binary = false;
 }
 
 void gate_flush_replies(struct gate *g, struct gate_out *out)

@@ -44,13 +44,13 @@ struct gate {
     struct smtp_reply reply; /* the server's reply as far as it has come */
     struct smtp_body body;
     uint64_t chunk;             /* octets of the current BDAT chunk still to come */
-    uint64_t size;              /* octets of the current message so far */
+    uint64_t size;              /* octets of the message that the client is sending */
     char *helo;                 /* owned: the argument of the accepted HELO or EHLO */
     char *from;                 /* owned: the sender of the open transaction */
     smtp_keyword_set announced; /* what the server announced */
     smtp_keyword_set offered;   /* what of it the client was shown */
     uint32_t recipients;        /* accepted in the open transaction */
-    uint32_t asked;             /* RCPT commands sent in it */
+    uint32_t asked;             /* RCPT commands sent since the client's last MAIL */
     uint32_t errors;            /* commands that we refused */
     uint8_t phase;              /* enum smtp_phase */
     uint8_t swallow;            /* enum gate_swallow */
@@ -59,7 +59,7 @@ struct gate {
     bool esmtp : 1;             /* EHLO was accepted */
     bool connected : 1;         /* the server's connection is open */
     bool in_data : 1;           /* a DATA body is on its way */
-    bool in_chunks : 1;         /* a BDAT was sent in the open transaction */
+    bool in_chunks : 1;         /* a BDAT was sent since the client's last MAIL */
     bool chunk_last : 1;        /* the current chunk is the LAST */
     bool binary : 1;            /* BODY=BINARYMIME: the body has no lines */
     bool skip_line : 1;         /* the rest of an over-long line is dropped */
@@ -116,7 +116,8 @@ void gate_fail(struct gate *g, struct gate_out *out, const char *format, ...)
 /* Out of memory: the session ends, the process goes on. */
 void gate_out_of_memory(struct gate *g, struct gate_out *out);
 
-/* The transaction is over, however it ended. */
+/* The transaction is over, however it ended: the server has said so. The client may have sent much
+ * of the next one already. */
 void gate_transaction_end(struct gate *g);
 
 /* Something was settled: end the session where that was what it waited for. */
@@ -138,6 +139,9 @@ size_t body_data_step(struct gate *g, struct gate_out *out, struct span in);
 size_t body_chunk_step(struct gate *g, struct gate_out *out, struct span in);
 
 /* body.c */
+
+/* The client has begun anew (MAIL, RSET, EHLO): nothing of a body has been sent. */
+void body_forget(struct gate *g);
 
 /* The server said 354: what the client sends is a body. */
 void body_begin_data(struct gate *g);
@@ -167,7 +171,7 @@ enum gate_turn {
     GATE_TURN_SPEAK,     /* the client's */
     GATE_TURN_WAIT,      /* the server's; what the client sends meanwhile is kept */
     GATE_TURN_VIOLATION, /* the server's; the client may not send anything */
-    GATE_TURN_OVER,      /* after QUIT: what the client sends is dropped */
+    GATE_TURN_OVER,      /* nobody's: after QUIT, or a last reply, what comes is dropped */
 };
 enum gate_turn client_turn(const struct gate *g);
 

@@ -8,11 +8,12 @@
 #include "smtp/verb.h"
 
 struct gate_pending {
-    char *arg;    /* owned: the address or host name that the command named; may be NULL */
-    char *reply;  /* owned: our own reply with its CRLF; NULL: the server will answer */
-    uint8_t verb; /* enum smtp_verb as the client meant it */
-    uint8_t as;   /* enum smtp_verb as the server saw it, for the phase table */
-    bool close;   /* the session ends with our reply */
+    char *arg;     /* owned: the address or host name that the command named; may be NULL */
+    char *reply;   /* owned: our own reply with its CRLF; NULL: the server will answer */
+    uint64_t size; /* the end of a message: octets of its body */
+    uint8_t verb;  /* enum smtp_verb as the client meant it */
+    uint8_t as;    /* enum smtp_verb as the server saw it, for the phase table */
+    bool close;    /* the session ends with our reply */
 };
 
 enum { GATE_QUEUE_FEW = 2 };

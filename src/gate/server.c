@@ -60,7 +60,7 @@ static void tell_message(struct gate *g, struct gate_out *out, const struct gate
     struct gate_event event = {.kind = GATE_EVENT_MESSAGE,
                                .verb = (enum smtp_verb)p->verb,
                                .by_server = true,
-                               .size = g->size,
+                               .size = p->size,
                                .recipients = g->recipients,
                                .reply = first_line(bytes)};
     gate_tell(g, out, &event);
@@ -128,6 +128,23 @@ static void accepted(struct gate *g, struct gate_out *out, struct gate_pending *
     }
 }
 
+/* What no server may answer to the queue's head, or NULL. */
+static const char *impossible(const struct gate *g, enum smtp_verb as, unsigned class)
+{
+    bool chunk = as == SMTP_VERB_BDAT || as == SMTP_VERB_BDAT_LAST;
+
+    if (class == 3 && !wants_more(as) && !g->policy->verbatim) {
+        return "intermediate reply to a command that has none";
+    }
+    if (class == 2 && as == SMTP_VERB_DATA) {
+        return "DATA answered without 354";
+    }
+    if (class == 2 && chunk && g->queue.len == 1 && g->chunk > 0) {
+        return "chunk accepted before it was complete";
+    }
+    return NULL;
+}
+
 /* The reply to the queue's head. */
 static void answer(struct gate *g, struct gate_out *out, const struct smtp_reply *reply,
                    struct span bytes)
@@ -137,11 +154,10 @@ static void answer(struct gate *g, struct gate_out *out, const struct smtp_reply
     unsigned class = reply->code / 100u;
     bool message = as == SMTP_VERB_END_OF_DATA || as == SMTP_VERB_BDAT_LAST;
 
-    if ((class == 3 && !wants_more(as) && !g->policy->verbatim) ||
-        (class == 2 && as == SMTP_VERB_DATA)) {
-        protocol_error(g, out,
-                       class == 3 ? "intermediate reply to a command that has none"
-                                  : "DATA answered without 354");
+    const char *wrong = impossible(g, as, class);
+
+    if (wrong != NULL) {
+        protocol_error(g, out, wrong);
         return;
     }
     if (as == SMTP_VERB_EHLO && class == 2) {
