@@ -153,9 +153,9 @@ static struct span framing_bytes(const struct smtp_body_scan *scan, bool fix)
     return span_of(NULL, 0);
 }
 
-/* As much of `in` as the policy's limit leaves room for. Nothing: the message is too large, and was
- * given up. (Whole, and not at the first octet too many, it would leave what the server gets to the
- * segmentation.) */
+/* As much of `in` as the policy's limit leaves room for; nothing where the message is too large and
+ * was given up. It is cut at the limit and not judged as it comes, or what the server gets would
+ * depend on the segmentation. */
 static struct span within_limit(struct gate *g, struct gate_out *out, struct span in)
 {
     struct gate_event event = {.kind = GATE_EVENT_LIMIT,
