@@ -25,7 +25,7 @@ struct config_policy {
 
 struct config_server {
     struct config_server *next;
-    const char *text;      /* as written: "mail.example.net:25" */
+    const char *text;       /* as written: "mail.example.net:25" */
     struct net_addr *addrs; /* tried in order */
     size_t addr_count;
     struct config_place place;
@@ -64,9 +64,9 @@ struct config {
     const char *group;
     const char *log_file; /* NULL: stderr */
     enum log_format log_format;
-    unsigned workers;     /* default: one a core */
-    unsigned sessions;    /* most sessions of one worker; one more is answered 421 */
-    unsigned drain;       /* seconds that sessions may take to end after TERM */
+    unsigned workers;  /* default: one a core */
+    unsigned sessions; /* most sessions of one worker; one more is answered 421 */
+    unsigned drain;    /* seconds that sessions may take to end after TERM */
     struct config_policy *policies;
     struct config_backend *backends;
     struct config_listener *listeners;

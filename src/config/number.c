@@ -12,7 +12,7 @@ struct unit {
 static const struct unit size_units[] = {
     {"K", (uint64_t)1 << 10}, {"M", (uint64_t)1 << 20}, {"G", (uint64_t)1 << 30}, {NULL, 0}};
 static const struct unit time_units[] = {
-    {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {NULL, 0}};
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
 static const struct unit no_units[] = {{NULL, 0}};
 
 enum kind { KIND_COUNT, KIND_SIZE, KIND_TIME };
@@ -83,7 +83,7 @@ static const char *number_text(uint64_t value, enum kind kind, char *text_r, siz
     const char *name = kind != KIND_TIME ? "" : value == 0 ? "s" : "ms";
     uint64_t factor = 1;
 
-    for (const struct unit *unit = kinds[kind].units; unit->name != NULL; unit++) {
+    for (const struct unit *unit = kinds[kind].units; unit->factor != 0; unit++) {
         if (value >= unit->factor && value % unit->factor == 0) {
             name = unit->name;
             factor = unit->factor;

@@ -193,11 +193,11 @@ static void print_time(uint64_t ms, FILE *out)
     static const struct {
         uint64_t ms;
         const char *name;
-    } units[] = {{60 * 60 * 1000, "h"}, {60 * 1000, "m"}, {1000, "s"}, {1, "ms"}};
+    } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
     unsigned unit = 0;
 
     /* Ninety seconds read better as 90s, and 300s is how RFC 5321 readers know it. */
-    while (ms % units[unit].ms != 0 || (unit == 1 && ms < 60 * 60 * 1000)) {
+    while (ms % units[unit].ms != 0 || (unit == 1 && ms < 3600000)) {
         unit++;
     }
     fprintf(out, "%llu%s", (unsigned long long)(ms / units[unit].ms), units[unit].name);
