@@ -87,7 +87,7 @@ static _Noreturn void master_become_worker(struct master *master, unsigned index
     }
     mem_free(sockets);
     log_flush();
-    _exit(status);
+    exit(status); /* not _exit(): leak checkers speak at exit */
 }
 
 static bool master_start_worker(struct master *master, unsigned index)
@@ -296,7 +296,10 @@ static void master_worker_says(struct master *master, struct master_worker *work
 
     if (read(worker->socket, &octet, 1) == 1) {
         worker->ready = true;
-        if (!master->was_ready && master->state == MASTER_RUNNING) {
+        if (master->was_ready) {
+            log_line(LOG_LEVEL_INFO, "worker %d has taken the place of one that ended",
+                     worker->pid);
+        } else if (master->state == MASTER_RUNNING) {
             master_ready(master);
         }
     }
@@ -377,13 +380,12 @@ static void master_raise_limits(const struct master *master)
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
         log_line(LOG_LEVEL_WARNING, "cannot raise the number of open files: %s", strerror(errno));
     }
-    rlim_t need = (rlim_t)master->config->sessions * 2 + WORKER_DESCRIPTORS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < need) {
+    unsigned possible = worker_sessions_max(master->config), wanted = master->config->sessions;
+    if (possible < wanted - wanted / 10) {
         log_line(LOG_LEVEL_WARNING,
-                 "a worker can carry %u sessions, not %u, with %llu open files: raise LimitNOFILE "
-                 "or `ulimit -n`",
-                 worker_sessions_max(master->config), master->config->sessions,
-                 (unsigned long long)limit.rlim_cur);
+                 "a worker can carry %u sessions, not %u: raise the limit of %llu open files "
+                 "(LimitNOFILE, or `ulimit -n`)",
+                 possible, wanted, (unsigned long long)limit.rlim_cur);
     }
 }
 

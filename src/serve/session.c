@@ -134,7 +134,7 @@ void session_enter(struct session *s, enum session_state state)
         s->until = worker_now() + SESSION_FLUSH;
         break;
     case SESSION_LINGERING:
-        s->until = worker_now() + SESSION_LINGER;
+        s->until = worker_now() + (s->worker->draining ? SESSION_LINGER_DRAIN : SESSION_LINGER);
         s->side[GATE_CLIENT].paused = false;
         shutdown(s->side[GATE_CLIENT].io.fd, SHUT_WR);
         break;
@@ -276,6 +276,8 @@ void session_drain(struct session *s)
         gate_drain(s->gate, relay_begin(s), worker_now());
         relay_deliver(s);
         relay_kept(s);
+    } else if (s->state == SESSION_LINGERING) {
+        session_enter(s, SESSION_LINGERING); /* for the shorter time */
     }
     session_settle(s);
 }

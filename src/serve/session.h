@@ -19,9 +19,12 @@ enum session_state {
 };
 
 enum {
+    SESSION_LOG_LINES = 1000,        /* most lines of a session beside those of its messages, */
+    SESSION_LOG_MASKS = 20,          /* and most of masked commands, which cost a client nothing */
     SESSION_CONNECT_LOOK = 1000,     /* ms until a silent server is looked at: is it connected? */
     SESSION_FLUSH = 30000,           /* ms for a client to take our last reply */
     SESSION_LINGER = 5000,           /* ms that a client may go on sending after our last reply, */
+    SESSION_LINGER_DRAIN = 1000,     /* the same when the daemon is ending, */
     SESSION_LINGER_OCTETS = 4 << 20, /* and how much of it is dropped before the connection is */
 };
 
@@ -64,8 +67,10 @@ struct session {
     union session_peer peer;
     uint32_t dropped;       /* octets while lingering */
     uint16_t address;       /* which one of the server's addresses */
+    uint16_t logged;        /* lines of a kind that the client can have as often as it likes */
     uint8_t state;          /* enum session_state */
     uint8_t todo;           /* enum session_todo */
+    uint8_t masks_logged;   /* of those, masked commands */
     uint8_t framing_logged; /* bit e: enum smtp_body_event e was logged for this message */
     bool connecting;        /* the server's connection is being opened */
     bool looked;            /* the server was silent for SESSION_CONNECT_LOOK */

@@ -44,7 +44,7 @@ static bool is_json(void)
 
 static struct span verb_name(enum smtp_verb verb)
 {
-    return smtp_verb_info(verb)->name;
+    return verb == SMTP_VERB_UNKNOWN ? SPAN("UNKNOWN") : smtp_verb_info(verb)->name;
 }
 
 /* What the texts are made of. */
@@ -233,6 +233,21 @@ static void text_plain(struct line *line, const struct session *s, struct span w
     }
 }
 
+/* A message that the server refused is a rejection as well, to those that count them. */
+static void text_message_refused(const struct session *s, const struct gate_event *event)
+{
+    struct gate_event refused = *event;
+    struct line line = begin();
+
+    if (event->reply.len > 0 && event->reply.ptr[0] == '2') {
+        return;
+    }
+    refused.by_server = true;
+    refused.verb = SMTP_VERB_END_OF_DATA;
+    text_reject(&line, s, &refused);
+    log_text(LOG_LEVEL_INFO, line_span(&line));
+}
+
 static void text_event(const struct session *s, const struct gate_event *event)
 {
     bool by_server = event->side == GATE_SERVER;
@@ -254,6 +269,8 @@ static void text_event(const struct session *s, const struct gate_event *event)
         text_framing(&line, s, event);
         break;
     case GATE_EVENT_MESSAGE:
+        text_message_refused(s, event);
+        line = begin();
         text_message(&line, s, event);
         break;
     case GATE_EVENT_DARK:
@@ -394,6 +411,24 @@ static void note_hidden(const struct gate_event *event)
     }
 }
 
+static void smtplog_note(const struct session *s, const char *text)
+{
+    struct line line = begin();
+
+    if (is_json()) {
+        json_head(&line, s, "note");
+        json_text(&line, SPAN(",\"text\":"), span_str(text));
+        log_members(LOG_LEVEL_INFO, line_span(&line));
+        return;
+    }
+    put_id(&line, s);
+    line_put(&line, SPAN(": note: "));
+    put_client(&line, s);
+    line_put(&line, SPAN(": "));
+    line_put(&line, span_str(text));
+    log_text(LOG_LEVEL_INFO, line_span(&line));
+}
+
 /* A body may have a million bare line feeds: the first of each kind is logged. */
 static bool is_repeated(struct session *s, const struct gate_event *event)
 {
@@ -410,13 +445,37 @@ static bool is_repeated(struct session *s, const struct gate_event *event)
     return repeated;
 }
 
+/* A client that is let talk can make lines without end. Says whether this one is too many; the
+ * session's last line still counts them all. */
+static bool is_too_many(struct session *s, const struct gate_event *event)
+{
+    bool mask = event->kind == GATE_EVENT_MASK;
+
+    if (event->kind == GATE_EVENT_PHASE || event->kind == GATE_EVENT_MESSAGE ||
+        event->kind == GATE_EVENT_DARK || event->kind == GATE_EVENT_LOST ||
+        event->kind == GATE_EVENT_TIMEOUT || event->kind == GATE_EVENT_MEMORY) {
+        return false;
+    }
+    if (s->logged > SESSION_LOG_LINES || (mask && s->masks_logged > SESSION_LOG_MASKS)) {
+        return true;
+    }
+    s->logged++;
+    s->masks_logged += mask;
+    if (s->logged > SESSION_LOG_LINES || (mask && s->masks_logged > SESSION_LOG_MASKS)) {
+        smtplog_note(s, mask ? "further masked commands of this session are not logged"
+                             : "further events of this session are not logged");
+        return true;
+    }
+    return false;
+}
+
 void smtplog_event(void *context, const struct gate_event *event)
 {
     struct session *s = context;
 
     if (event->kind == GATE_EVENT_HIDE) {
         note_hidden(event);
-    } else if (is_repeated(s, event)) {
+    } else if (is_repeated(s, event) || is_too_many(s, event)) {
         return;
     } else if (is_json()) {
         json_event(s, event);

@@ -188,7 +188,7 @@ static void worker_stop(struct worker *worker, const char *why)
 
     worker_drain(worker);
     if (worker->session_count > 0) {
-        log_line(LOG_LEVEL_WARNING, "%s: %u sessions are cut", why, worker->session_count);
+        log_line(LOG_LEVEL_WARNING, "%s: sessions cut: %u", why, worker->session_count);
     }
     for (s = worker->sessions; s != NULL; s = next) {
         next = s->next;
