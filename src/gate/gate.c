@@ -94,7 +94,7 @@ void gate_flush_replies(struct gate *g, struct gate_out *out)
     struct gate_pending *head;
 
     while ((head = queue_head(&g->queue)) != NULL && head->reply != NULL) {
-        if (head->close && g->swallow != GATE_SWALLOW_NOTHING) {
+        if (head->close && body_expected(g)) {
             return; /* the client is still sending what nobody wants */
         }
         bool close = head->close;
@@ -220,13 +220,14 @@ static void client_eof(struct gate *g, struct gate_out *out)
 
 static void server_eof(struct gate *g, struct gate_out *out)
 {
-    const struct gate_pending *tail = queue_tail(&g->queue);
+    const struct gate_pending *head = queue_head(&g->queue);
 
     if (!g->connected) {
         return;
     }
     g->connected = false;
-    if (tail != NULL && tail->as == SMTP_VERB_QUIT) {
+    /* Nothing but the QUIT: a client would take a 221 for the answer to whatever comes before it. */
+    if (head != NULL && head->as == SMTP_VERB_QUIT) {
         gate_fail(g, out, "221 2.0.0 %.*s Bye", SPAN_ARG(g->facts->hostname));
         return;
     }
