@@ -25,6 +25,7 @@ void body_forget(struct gate *g)
     g->size = 0;
     g->framing_seen = 0;
     g->in_chunks = false;
+    g->chunk_refused = false;
     g->binary = false;
 }
 
@@ -41,6 +42,7 @@ void body_begin_chunk(struct gate *g, uint64_t size, bool last, bool refused)
     g->chunk = size;
     g->chunk_last = last;
     if (refused) {
+        g->chunk_refused = true;
         g->swallow = size > 0 ? GATE_SWALLOW_CHUNK : GATE_SWALLOW_NOTHING;
         return;
     }
@@ -137,7 +139,7 @@ static struct span framing_bytes(const struct smtp_body_scan *scan, bool fix)
 {
     switch (scan->event) {
     case SMTP_BODY_BARE_CR:
-        return fix ? SPAN(" ") : SPAN("\r");
+        return scan->sent ? span_of(NULL, 0) : fix ? SPAN(" ") : SPAN("\r");
     case SMTP_BODY_NUL:
         return fix ? SPAN(" ") : span_of("", 1);
     case SMTP_BODY_BARE_LF:
@@ -175,6 +177,26 @@ static struct span within_limit(struct gate *g, struct gate_out *out, struct spa
     return span_head(in, 0);
 }
 
+/* Forward what a scan of `in` found. */
+static void forward_scan(struct gate *g, struct gate_out *out, struct span in,
+                         const struct smtp_body_scan *scan)
+{
+    g->size += scan->used;
+    if (scan->carry) {
+        out_bytes(out, GATE_SERVER, SPAN("\r"));
+    }
+    out_bytes(out, GATE_SERVER, span_head(in, scan->clean));
+    if (scan->event == SMTP_BODY_MORE || scan->event == SMTP_BODY_END) {
+        return;
+    }
+    enum policy_framing verdict = framing_verdict(g, out, scan);
+    if (verdict == POLICY_FRAMING_REFUSE) {
+        body_abandon(g, out, framing_reply(scan->event), false);
+        return;
+    }
+    out_bytes(out, GATE_SERVER, framing_bytes(scan, verdict == POLICY_FRAMING_FIX));
+}
+
 /* One scan of a body that is forwarded. Returns what it took; *event_r is what it stopped for. */
 static size_t scan_and_forward(struct gate *g, struct gate_out *out, struct span in,
                                enum smtp_body_event *event_r)
@@ -183,20 +205,7 @@ static size_t scan_and_forward(struct gate *g, struct gate_out *out, struct span
     struct smtp_body_scan scan = smtp_body_scan(&g->body, in);
 
     *event_r = scan.event;
-    g->size += scan.used;
-    if (scan.carry) {
-        out_bytes(out, GATE_SERVER, SPAN("\r"));
-    }
-    out_bytes(out, GATE_SERVER, span_head(in, scan.clean));
-    if (scan.event == SMTP_BODY_MORE || scan.event == SMTP_BODY_END) {
-        return scan.used;
-    }
-    enum policy_framing verdict = framing_verdict(g, out, &scan);
-    if (verdict == POLICY_FRAMING_REFUSE) {
-        body_abandon(g, out, framing_reply(scan.event), false);
-        return scan.used;
-    }
-    out_bytes(out, GATE_SERVER, framing_bytes(&scan, verdict == POLICY_FRAMING_FIX));
+    forward_scan(g, out, in, &scan);
     return scan.used;
 }
 
@@ -213,16 +222,14 @@ static size_t scan_and_drop(struct gate *g, struct span in, enum smtp_body_event
     return scan.used;
 }
 
-/* The swallowed rest of a refused body has ended. */
+/* The swallowed rest of a refused body has ended. The session's last reply may have to wait for
+ * those to earlier commands. */
 static void swallowed(struct gate *g, struct gate_out *out)
 {
-    bool last = g->swallow == GATE_SWALLOW_LAST;
-
-    g->swallow = GATE_SWALLOW_NOTHING;
-    gate_flush_replies(g, out);
-    if (last && g->phase != SMTP_PHASE_CLOSED) {
-        g->swallow = GATE_SWALLOW_LAST; /* replies to earlier commands come first */
+    if (g->swallow == GATE_SWALLOW_CHUNK) {
+        g->swallow = GATE_SWALLOW_NOTHING;
     }
+    gate_flush_replies(g, out);
 }
 
 size_t body_data_step(struct gate *g, struct gate_out *out, struct span in)
@@ -241,7 +248,6 @@ size_t body_data_step(struct gate *g, struct gate_out *out, struct span in)
     }
     g->in_data = false;
     g->last = SMTP_VERB_END_OF_DATA;
-
     if (g->swallow != GATE_SWALLOW_NOTHING) {
         swallowed(g, out);
         return used;
@@ -254,33 +260,30 @@ size_t body_data_step(struct gate *g, struct gate_out *out, struct span in)
     return used;
 }
 
-/* The chunk is complete. A CR at its end goes out with it; behind the last chunk it is bare. */
-static void chunk_end(struct gate *g, struct gate_out *out)
+bool body_end_refused(struct gate *g, struct gate_out *out)
 {
-    struct gate_pending *own = queue_tail_edit(&g->queue);
+    if (!g->in_chunks || g->binary) {
+        return false;
+    }
+    struct smtp_body_scan scan = smtp_body_chunk_end(&g->body, true);
+    return scan.event == SMTP_BODY_BARE_CR &&
+           framing_verdict(g, out, &scan) == POLICY_FRAMING_REFUSE;
+}
 
+void body_end_chunk(struct gate *g, struct gate_out *out)
+{
+    if (g->swallow == GATE_SWALLOW_NOTHING && !g->binary) {
+        struct smtp_body_scan scan = smtp_body_chunk_end(&g->body, g->chunk_last);
+        forward_scan(g, out, span_of(NULL, 0), &scan);
+    }
     if (g->swallow != GATE_SWALLOW_NOTHING) {
         swallowed(g, out);
         return;
     }
+    struct gate_pending *own = queue_tail_edit(&g->queue);
     if (own != NULL) { /* else the server has answered before it had all of the chunk */
         own->size = g->size;
     }
-    if (g->binary || !smtp_body_release(&g->body)) {
-        return;
-    }
-    if (g->chunk_last) {
-        struct smtp_body_scan scan = {.event = SMTP_BODY_BARE_CR};
-        enum policy_framing verdict = framing_verdict(g, out, &scan);
-        if (verdict == POLICY_FRAMING_REFUSE) {
-            body_abandon(g, out, framing_reply(SMTP_BODY_BARE_CR), false);
-            swallowed(g, out);
-            return;
-        }
-        out_bytes(out, GATE_SERVER, framing_bytes(&scan, verdict == POLICY_FRAMING_FIX));
-        return;
-    }
-    out_bytes(out, GATE_SERVER, SPAN("\r"));
 }
 
 size_t body_chunk_step(struct gate *g, struct gate_out *out, struct span in)
@@ -304,7 +307,7 @@ size_t body_chunk_step(struct gate *g, struct gate_out *out, struct span in)
     }
     g->chunk -= used;
     if (g->chunk == 0 && g->phase != SMTP_PHASE_CLOSED) {
-        chunk_end(g, out);
+        body_end_chunk(g, out);
     }
     return used;
 }

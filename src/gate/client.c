@@ -257,14 +257,15 @@ static const char *out_of_sequence(const struct gate *g, enum smtp_verb verb)
     if (g->phase == SMTP_PHASE_GREETED) {
         return "503 5.5.1 Error: send HELO/EHLO first";
     }
-    if (verb == SMTP_VERB_RCPT || g->phase == SMTP_PHASE_READY) {
+    if (g->phase == SMTP_PHASE_READY) {
         return "503 5.5.1 Error: need MAIL command";
     }
     if ((info->flags & SMTP_VERB_TRANSACTION) != 0) {
         return "503 5.5.1 Error: nested MAIL command";
     }
-    return g->phase == SMTP_PHASE_MAIL ? "503 5.5.1 Error: need RCPT command"
-                                       : "503 5.5.1 Error: command out of sequence";
+    return g->phase == SMTP_PHASE_MAIL && (info->phases & SMTP_IN(RCPT)) != 0
+               ? "503 5.5.1 Error: need RCPT command"
+               : "503 5.5.1 Error: command out of sequence";
 }
 
 /* The parameters of MAIL and RCPT against what the client was offered. Fills `reply` of
@@ -317,6 +318,8 @@ static bool objection(struct gate *g, const struct smtp_command *c, char *reply)
                  smtp_command_error_text(c));
     } else if (c->verb == SMTP_VERB_BDAT && c->error == SMTP_COMMAND_CHUNK) {
         snprintf(reply, GATE_TEXT_MAX, "501 5.5.4 %s", smtp_command_error_text(c));
+    } else if (g->chunk_refused && (c->verb == SMTP_VERB_BDAT || c->verb == SMTP_VERB_BURL)) {
+        snprintf(reply, GATE_TEXT_MAX, "503 5.5.1 Error: a chunk of this message was refused");
     } else if ((sequence = out_of_sequence(g, c->verb)) != NULL) {
         snprintf(reply, GATE_TEXT_MAX, "%s", sequence);
     } else if (c->verb == SMTP_VERB_RCPT && g->policy->limits.recipients > 0 &&
@@ -363,6 +366,9 @@ static void pass(struct gate *g, struct gate_out *out, struct smtp_command *c, s
         body_begin_chunk(g, c->chunk, c->last, false);
     }
     expect_reply(g, out, c, as);
+    if (c->verb == SMTP_VERB_BDAT && c->chunk == 0 && g->phase != SMTP_PHASE_CLOSED) {
+        body_end_chunk(g, out);
+    }
 }
 
 /* What the policy says of a command line that ends in LF alone. True when it was refused. */
@@ -402,6 +408,10 @@ static void command(struct gate *g, struct gate_out *out, struct span line, stru
     }
     if (objection(g, &c, reply)) {
         refuse(g, out, &c, reply);
+        return;
+    }
+    if (c.verb == SMTP_VERB_BDAT && c.last && c.chunk == 0 && body_end_refused(g, out)) {
+        refuse(g, out, &c, "550 5.5.2 Error: bare <CR> received in message");
         return;
     }
     pass(g, out, &c, raw);

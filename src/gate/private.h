@@ -61,6 +61,7 @@ struct gate {
     bool in_data : 1;           /* a DATA body is on its way */
     bool in_chunks : 1;         /* a BDAT was sent since the client's last MAIL */
     bool chunk_last : 1;        /* the current chunk is the LAST */
+    bool chunk_refused : 1;     /* the server did not get a chunk: it may not get another */
     bool binary : 1;            /* BODY=BINARYMIME: the body has no lines */
     bool skip_line : 1;         /* the rest of an over-long line is dropped */
     bool dark : 1;              /* both sides are relayed unseen */
@@ -148,6 +149,13 @@ void body_begin_data(struct gate *g);
 
 /* A BDAT was sent to the server (or, `refused`, was not): its chunk follows. */
 void body_begin_chunk(struct gate *g, uint64_t size, bool last, bool refused);
+
+/* Does the message end in a CR that the policy refuses? Asked before an empty last chunk is sent,
+ * since behind it the server would have all of the message. */
+bool body_end_refused(struct gate *g, struct gate_out *out);
+
+/* The chunk is complete. A chunk of no octets is so at once. */
+void body_end_chunk(struct gate *g, struct gate_out *out);
 
 /* Give up the message that is on its way: the server's copy is abandoned, the client's rest is
  * dropped, and then the session ends with `reply` (without CRLF). */

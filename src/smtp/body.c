@@ -273,13 +273,25 @@ struct smtp_body_scan smtp_body_scan(struct smtp_body *body, struct span in)
     /* What the event is about may have begun with the CR that was held. */
     scan.clean = at > about ? at - about : 0;
     scan.carry = held && at >= about;
+    scan.sent = scan.event == SMTP_BODY_BARE_CR && at == 0 && !held;
     return scan;
 }
 
-bool smtp_body_release(struct smtp_body *body)
+struct smtp_body_scan smtp_body_chunk_end(struct smtp_body *body, bool last)
 {
-    body->released = holds_cr(body);
-    return body->released;
+    struct smtp_body_scan scan = {.event = SMTP_BODY_MORE};
+
+    if (!holds_cr(body)) {
+        return scan;
+    }
+    if (last) {
+        scan.event = SMTP_BODY_BARE_CR;
+        scan.sent = body->released;
+    } else {
+        scan.carry = !body->released;
+        body->released = true;
+    }
+    return scan;
 }
 
 const char *smtp_body_event_name(enum smtp_body_event event)

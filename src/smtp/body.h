@@ -27,22 +27,24 @@ struct smtp_body {
     uint8_t state;     /* private */
     bool chunk;        /* BDAT: dots mean nothing, END is never reported */
     bool reported;     /* the current line was reported as long */
-    bool released;     /* the CR that is kept back was forwarded all the same */
+    bool released;     /* the CR that is kept back was forwarded with its chunk */
 };
 
 /* What one call found.
  *
- * `carry`: a CR that ended an earlier input comes before in[0], as ordinary as what follows it.
+ * `carry`: a CR that ended an earlier input comes before in[0], to be forwarded with what follows.
  * in[0 .. clean) is ordinary and can be forwarded as it is. `used` octets are done with: the clean
  * ones and those that the event is about (the CR, the LF, the NUL, the CRLF behind a lone dot), or
  * a CR at the end of the input that is kept back until its successor is known. A BARE_CR may be
- * about such a CR of an earlier input: then `used` equals `clean`.
+ * about such a CR of an earlier input: then `used` equals `clean`. `sent`: that CR has been
+ * forwarded with the chunk that it ended; nothing may be put in its place any more.
  *
  * `end_dot`: the BARE_LF came behind a line that is "." alone. Servers that take a bare LF for a
  * line end would see an end of data there; whoever turns the LF into CRLF must double the dot. */
 struct smtp_body_scan {
     enum smtp_body_event event;
     bool carry;
+    bool sent;
     bool end_dot;
     size_t clean;
     size_t used;
@@ -54,10 +56,10 @@ void smtp_body_begin(struct smtp_body *body, bool chunk, uint32_t line_max);
 /* Look at `in` from where the last call ended, up to the first event. */
 struct smtp_body_scan smtp_body_scan(struct smtp_body *body, struct span in);
 
-/* The end of a chunk: is a CR kept back? The caller forwards it now, since a chunk has the size
- * that was announced for it; the LF may begin the next chunk. Behind the last chunk it is a bare
- * CR. */
-bool smtp_body_release(struct smtp_body *body);
+/* The end of a chunk. A CR that is kept back is forwarded now (`carry`), since a chunk has the size
+ * that was announced for it; the LF may begin the next chunk. Behind the `last` one it is bare, which
+ * is an event. */
+struct smtp_body_scan smtp_body_chunk_end(struct smtp_body *body, bool last);
 
 /* The event's name, as configuration and logs have it: "bare-lf". */
 const char *smtp_body_event_name(enum smtp_body_event event);
