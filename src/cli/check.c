@@ -145,10 +145,14 @@ static void print_policy(const struct policy *policy)
         [POLICY_STARTTLS_HIDE] = "hidden",
         [POLICY_STARTTLS_REQUIRE] = "required, and passed: what follows it is relayed unseen",
     };
+    uint8_t verdicts[SMTP_VERB_WORDS];
 
     print_ehlo(policy);
     printf("  %-*s%s\n", LABEL - 2, "starttls", starttls_done[policy->starttls]);
-    print_table("commands", policy->command, SMTP_VERB_WORDS, commands_done, verb_name);
+    for (unsigned i = 0; i < SMTP_VERB_WORDS; i++) {
+        verdicts[i] = (uint8_t)policy_command_verdict(policy, (enum smtp_verb)i);
+    }
+    print_table("commands", verdicts, SMTP_VERB_WORDS, commands_done, verb_name);
 }
 
 static void print_listener(const struct config_listener *listener)

@@ -7,7 +7,7 @@
 
 /* A line of a command or a reply is looked at whole, so its limit is also what a session may hold
  * in memory: hence a maximum, and no "no limit". */
-enum { LINE_MAX_OCTETS = 32768, DAY = 24 * 60 * 60 * 1000 };
+enum { LINE_MAX_OCTETS = 32768, REPLY_LINE_MAX = 4096, DAY = 24 * 60 * 60 * 1000 };
 
 #define LIMIT(field)   .offset = offsetof(struct policy_limits, field)
 #define TIMEOUT(field) .offset = offsetof(struct policy_timeouts, field)
@@ -38,9 +38,9 @@ const struct policy_number_info policy_limit_infos[] = {
     {.name = "reply-line",
      LIMIT(reply_line),
      .octets = true,
-     .about = "octets of a line of a server's reply with its CRLF",
+     .about = "octets of a line of a server's reply with its CRLF; a longer one is cut",
      .min = 64,
-     .max = LINE_MAX_OCTETS,
+     .max = REPLY_LINE_MAX,
      .standard = 512},
     {.name = "reply-lines",
      LIMIT(reply_lines),
@@ -64,7 +64,7 @@ const struct policy_number_info policy_limit_infos[] = {
     {.name = "errors",
      LIMIT(errors),
      .none = true,
-     .about = "commands of one session that the gateway has refused; one more ends it",
+     .about = "commands of one session that the gateway refuses; the last of them ends it",
      .min = 1,
      .max = UINT32_MAX,
      .standard = 20},

@@ -1,6 +1,9 @@
 /*
- * What a policy leaves of an EHLO reply, all of its switches taken together (design section 1: what
- * is offered works).
+ * What a policy leaves of an EHLO reply and of the commands, all of its switches taken together
+ * (design section 1: what is hidden is refused too, and what is offered works).
+ *
+ * Each verdict is made from the tables, never from the other verdict, so the two cannot chase each
+ * other.
  */
 #include "policy/policy.h"
 
@@ -39,4 +42,19 @@ enum policy_keyword policy_keyword_verdict(const struct policy *policy, enum smt
         return POLICY_KEYWORD_HIDE;
     }
     return POLICY_KEYWORD_ALLOW;
+}
+
+enum policy_command policy_command_verdict(const struct policy *policy, enum smtp_verb verb)
+{
+    enum policy_command verdict = (enum policy_command)policy->command[verb];
+    enum smtp_keyword keyword = (enum smtp_keyword)smtp_verb_info(verb)->keyword;
+    bool hidden =
+        (verb == SMTP_VERB_STARTTLS && policy->starttls == POLICY_STARTTLS_HIDE) ||
+        (keyword != SMTP_KEYWORD_UNKNOWN && policy->keyword[keyword] == POLICY_KEYWORD_HIDE);
+
+    if (verdict != POLICY_COMMAND_ALLOW || !hidden) {
+        return verdict;
+    }
+    verdict = (enum policy_command)policy->command[SMTP_VERB_UNKNOWN];
+    return verdict == POLICY_COMMAND_ALLOW ? POLICY_COMMAND_REFUSE : verdict;
 }

@@ -160,6 +160,10 @@ void policy_set_framing(struct policy *policy, enum smtp_body_event event,
  * or is refused is not offered either. */
 enum policy_keyword policy_keyword_verdict(const struct policy *policy, enum smtp_keyword keyword);
 
+/* What becomes of a command, likewise: a service that is hidden is refused as well. An EHLO that is
+ * allowed here may still be refused by `ehlo`. */
+enum policy_command policy_command_verdict(const struct policy *policy, enum smtp_verb verb);
+
 /* Write the policy as statements, each line behind `indent`, such that reading them gives this
  * policy again, whatever profile it is read on top of. */
 void policy_print(const struct policy *policy, FILE *out, const char *indent);

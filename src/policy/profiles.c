@@ -72,7 +72,7 @@ static void make_observe(struct policy *p)
     /* No limit of ours may be met before one of the client's or the server's. */
     p->limits.command_line = 32768;
     p->limits.auth_line = 32768;
-    p->limits.reply_line = 32768;
+    p->limits.reply_line = 4096;
     p->limits.reply_lines = 10000;
     p->limits.recipients = 0;
     p->limits.errors = 0;

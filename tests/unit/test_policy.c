@@ -104,6 +104,10 @@ static void esmtp_offers_what_works(void **state)
 {
     struct policy p = profile("esmtp");
 
+    for (unsigned v = SMTP_VERB_UNKNOWN; v < SMTP_VERB_WORDS; v++) {
+        assert_int_equal(policy_command_verdict(&p, (enum smtp_verb)v), p.command[v]);
+    }
+
     for (unsigned k = SMTP_KEYWORD_UNKNOWN; k < SMTP_KEYWORDS; k++) {
         assert_int_equal(policy_keyword_verdict(&p, (enum smtp_keyword)k), p.keyword[k]);
     }
@@ -387,6 +391,14 @@ static void what_is_refused_is_not_offered(void **state)
     assert_int_equal(policy_keyword_verdict(&p, SMTP_KEYWORD_BINARYMIME), POLICY_KEYWORD_HIDE);
     p.starttls = POLICY_STARTTLS_HIDE;
     assert_int_equal(policy_keyword_verdict(&p, SMTP_KEYWORD_STARTTLS), POLICY_KEYWORD_HIDE);
+    assert_int_equal(policy_command_verdict(&p, SMTP_VERB_STARTTLS), POLICY_COMMAND_REFUSE);
+    p.keyword[SMTP_KEYWORD_HELP] = POLICY_KEYWORD_HIDE;
+    assert_int_equal(policy_command_verdict(&p, SMTP_VERB_HELP), POLICY_COMMAND_REFUSE);
+    p.command[SMTP_VERB_UNKNOWN] = POLICY_COMMAND_NOOP;
+    assert_int_equal(policy_command_verdict(&p, SMTP_VERB_HELP), POLICY_COMMAND_NOOP);
+    p.command[SMTP_VERB_UNKNOWN] = POLICY_COMMAND_ALLOW;
+    assert_int_equal(policy_command_verdict(&p, SMTP_VERB_HELP), POLICY_COMMAND_REFUSE);
+    assert_int_equal(policy_command_verdict(&p, SMTP_VERB_MAIL), POLICY_COMMAND_ALLOW);
     assert_int_equal(policy_keyword_verdict(&p, SMTP_KEYWORD_SIZE), POLICY_KEYWORD_ALLOW);
     p.keyword[SMTP_KEYWORD_SIZE] = POLICY_KEYWORD_MASK;
     assert_int_equal(policy_keyword_verdict(&p, SMTP_KEYWORD_SIZE), POLICY_KEYWORD_MASK);
