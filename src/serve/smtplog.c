@@ -65,6 +65,15 @@ static void put_host(struct line *line, const union session_peer *peer)
     struct net_addr addr = {.len = sizeof(*peer)};
     char host[NET_ADDR_TEXT];
 
+    if (peer->any.sa_family == AF_INET) {
+        /* inet_ntop() goes through printf, which costs more than the rest of the line. */
+        const unsigned char *octets = (const unsigned char *)&peer->in.sin_addr;
+        for (unsigned i = 0; i < 4; i++) {
+            line_put(line, i > 0 ? SPAN(".") : SPAN(""));
+            line_number(line, octets[i]);
+        }
+        return;
+    }
     memcpy(&addr.any, peer, sizeof(*peer));
     net_addr_format_host(&addr, host);
     line_put(line, span_str(host));
@@ -79,8 +88,13 @@ static void put_client(struct line *line, const struct session *s)
 
 static void put_server(struct line *line, const struct session *s)
 {
-    line_put(line, SPAN("server "));
-    line_put(line, s->server != NULL ? span_str(s->server->text) : SPAN("(none)"));
+    if (s->server != NULL) {
+        line_put(line, SPAN("server "));
+        line_put(line, span_str(s->server->text));
+    } else {
+        line_put(line, SPAN("backend "));
+        line_put(line, span_str(s->listener->backend->name));
+    }
 }
 
 /* "after VERB from unknown[ip]", or, where the server is to blame, "after VERB from server NAME":
