@@ -96,7 +96,7 @@ static void refuse(struct gate *g, struct gate_out *out, const struct smtp_comma
     struct gate_event event = {
         .kind = GATE_EVENT_REJECT, .verb = c->verb, .word = c->word, .reply = span_str(reply)};
     /* An unreadable BDAT leaves us not knowing where commands begin again. */
-    bool lost = c->verb == SMTP_VERB_BDAT && c->error == SMTP_COMMAND_CHUNK;
+    bool lost = c->verb == SMTP_VERB_BDAT && c->error != SMTP_COMMAND_OK;
 
     envelope_event(&event, c);
     gate_tell(g, out, &event);
@@ -167,21 +167,21 @@ static void forward(struct gate *g, struct gate_out *out, const struct smtp_comm
  * change a segment's length. A line too short for NOOP becomes X's. */
 static void replace(struct gate *g, struct gate_out *out, const struct smtp_command *c, bool noop)
 {
+    unsigned char *line = out_scratch(out, c->line.len + 2);
+
+    noop = noop && c->line.len >= 4;
     struct gate_event event = {.kind = GATE_EVENT_MASK,
                                .verb = c->verb,
                                .word = c->word,
                                .text = noop ? SPAN("NOOP") : SPAN("X")};
-    unsigned char *line = out_scratch(out, c->line.len + 2);
-
     gate_tell(g, out, &event);
-    noop = noop && c->line.len >= 4;
     memset(line, noop ? ' ' : 'X', c->line.len);
     if (noop) {
         memcpy(line, "NOOP", 4);
     }
     memcpy(line + c->line.len, "\r\n", 2);
     out_bytes(out, GATE_SERVER, span_of(line, c->line.len + 2));
-    if (c->verb == SMTP_VERB_BDAT && c->error != SMTP_COMMAND_CHUNK) {
+    if (c->verb == SMTP_VERB_BDAT) {
         body_begin_chunk(g, c->chunk, c->last, true);
     }
     expect_reply(g, out, c, noop ? SMTP_VERB_NOOP : SMTP_VERB_UNKNOWN);
@@ -206,7 +206,13 @@ static enum policy_command verdict_of(const struct gate *g, enum smtp_verb verb)
 /* True when the policy has dealt with the command. */
 static bool denied(struct gate *g, struct gate_out *out, const struct smtp_command *c)
 {
-    switch (verdict_of(g, c->verb)) {
+    enum policy_command verdict = verdict_of(g, c->verb);
+
+    if ((verdict == POLICY_COMMAND_MASK || verdict == POLICY_COMMAND_NOOP) &&
+        c->verb == SMTP_VERB_BDAT && c->error != SMTP_COMMAND_OK) {
+        return false; /* the session cannot go on behind it, whatever the server would say */
+    }
+    switch (verdict) {
     case POLICY_COMMAND_ALLOW:
         break;
     case POLICY_COMMAND_REFUSE:
@@ -316,7 +322,7 @@ static bool objection(struct gate *g, const struct smtp_command *c, char *reply)
                                                      : "501 5.1.7 Bad sender address:")
                         : "501 5.5.4",
                  smtp_command_error_text(c));
-    } else if (c->verb == SMTP_VERB_BDAT && c->error == SMTP_COMMAND_CHUNK) {
+    } else if (c->verb == SMTP_VERB_BDAT && c->error != SMTP_COMMAND_OK) {
         snprintf(reply, GATE_TEXT_MAX, "501 5.5.4 %s", smtp_command_error_text(c));
     } else if (g->chunk_refused && (c->verb == SMTP_VERB_BDAT || c->verb == SMTP_VERB_BURL)) {
         snprintf(reply, GATE_TEXT_MAX, "503 5.5.1 Error: a chunk of this message was refused");
@@ -371,25 +377,70 @@ static void pass(struct gate *g, struct gate_out *out, struct smtp_command *c, s
     }
 }
 
-/* What the policy says of a command line that ends in LF alone. True when it was refused. */
-static bool bare_lf_refused(struct gate *g, struct gate_out *out, const struct smtp_command *c)
+/* What a command line is told that is refused for `event`. */
+static const char *line_refusal(enum smtp_body_event event)
 {
-    struct gate_event event = {
-        .kind = GATE_EVENT_FRAMING,
-        .side = GATE_CLIENT,
-        .verb = c->verb,
-        .framing = SMTP_BODY_BARE_LF,
-        .verdict = (enum policy_framing)g->policy->framing[SMTP_BODY_BARE_LF],
-    };
+    return event == SMTP_BODY_BARE_LF   ? "500 5.5.2 Error: bare <LF> received"
+           : event == SMTP_BODY_BARE_CR ? "500 5.5.2 Error: bare <CR> received"
+                                        : "500 5.5.2 Error: NUL received";
+}
 
-    if (event.verdict != POLICY_FRAMING_PASS) {
+/* The policy on a line that ends in LF alone or has a CR or NUL in it: what is no line end to us
+ * may be one to the server, and then it reads two commands where we have read one. Returns the
+ * strictest verdict; *worst_r is what it is about. */
+static enum policy_framing line_verdict(struct gate *g, struct gate_out *out,
+                                        const struct smtp_command *c, struct span raw,
+                                        enum smtp_body_event *worst_r)
+{
+    const struct {
+        enum smtp_body_event event;
+        bool seen;
+    } irregular[] = {
+        {SMTP_BODY_BARE_LF, raw.len == c->line.len + 1},
+        {SMTP_BODY_BARE_CR, span_find(c->line, '\r') < c->line.len},
+        {SMTP_BODY_NUL, span_find(c->line, '\0') < c->line.len},
+    };
+    enum policy_framing worst = POLICY_FRAMING_PASS;
+
+    for (size_t i = 0; i < sizeof(irregular) / sizeof(irregular[0]); i++) {
+        struct gate_event event = {
+            .kind = GATE_EVENT_FRAMING,
+            .side = GATE_CLIENT,
+            .verb = c->verb,
+            .word = c->word,
+            .framing = irregular[i].event,
+            .verdict = (enum policy_framing)g->policy->framing[irregular[i].event],
+        };
+        if (!irregular[i].seen || event.verdict == POLICY_FRAMING_PASS) {
+            continue;
+        }
         gate_tell(g, out, &event);
+        if (event.verdict < worst) {
+            worst = event.verdict;
+            *worst_r = event.framing;
+        }
     }
-    if (event.verdict != POLICY_FRAMING_REFUSE) {
-        return false;
+    return worst;
+}
+_Static_assert(POLICY_FRAMING_REFUSE < POLICY_FRAMING_FIX &&
+                   POLICY_FRAMING_FIX < POLICY_FRAMING_LOG &&
+                   POLICY_FRAMING_LOG < POLICY_FRAMING_PASS,
+               "verdicts begin with the strictest");
+
+/* A regular line in the place of an irregular one: CRLF at its end, and blanks for what the policy
+ * wants mended. */
+static struct span line_mend(struct gate *g, struct gate_out *out, struct span line)
+{
+    bool cr = g->policy->framing[SMTP_BODY_BARE_CR] == POLICY_FRAMING_FIX;
+    bool nul = g->policy->framing[SMTP_BODY_NUL] == POLICY_FRAMING_FIX;
+    unsigned char *mended = out_scratch(out, line.len + 2);
+
+    for (size_t i = 0; i < line.len; i++) {
+        unsigned char c = line.ptr[i];
+        mended[i] = (c == '\r' && cr) || (c == '\0' && nul) ? ' ' : c;
     }
-    refuse(g, out, c, "500 5.5.2 Error: bare <LF> received");
-    return true;
+    memcpy(mended + line.len, "\r\n", 2);
+    return span_of(mended, line.len + 2);
 }
 
 static void command(struct gate *g, struct gate_out *out, struct span line, struct span raw)
@@ -400,8 +451,18 @@ static void command(struct gate *g, struct gate_out *out, struct span line, stru
     smtp_command_parse(line, &c);
     g->last = (uint8_t)c.verb;
     gate_count_add(g, c.verb, 0, 1);
-    if (raw.len == line.len + 1 && bare_lf_refused(g, out, &c)) {
-        return;
+    if (raw.len == line.len + 1 || c.error == SMTP_COMMAND_CONTROL) {
+        enum smtp_body_event event = SMTP_BODY_MORE;
+        enum policy_framing verdict = line_verdict(g, out, &c, raw, &event);
+        if (verdict == POLICY_FRAMING_REFUSE) {
+            refuse(g, out, &c, line_refusal(event));
+            return;
+        }
+        if (verdict == POLICY_FRAMING_FIX) {
+            raw = line_mend(g, out, line);
+            smtp_command_parse(span_head(raw, line.len), &c);
+            g->last = (uint8_t)c.verb;
+        }
     }
     if (denied(g, out, &c)) {
         return;
@@ -496,7 +557,9 @@ static size_t skip_line(struct gate *g, struct span in)
 
 static size_t take_line(struct gate *g, struct gate_out *out, struct span in)
 {
-    size_t base = g->policy->limits.command_line;
+    const struct policy_limits *limits = &g->policy->limits;
+    size_t base =
+        limits->command_line < limits->auth_line ? limits->command_line : limits->auth_line;
     size_t lf = span_find(span_head(in, in.len < base ? in.len : base), '\n');
 
     if (lf == in.len || lf == base) {

@@ -236,7 +236,7 @@ const char *smtp_command_error_text(const struct smtp_command *command)
         [SMTP_GRAMMAR_NONE] = "No argument allowed",
         [SMTP_GRAMMAR_OPTIONAL] = "Syntax error",
         [SMTP_GRAMMAR_TEXT] = "An argument is needed",
-        [SMTP_GRAMMAR_HELLO] = "Syntax: EHLO hostname",
+        [SMTP_GRAMMAR_HELLO] = "Syntax: HELO hostname",
         [SMTP_GRAMMAR_MAIL] = "Syntax: MAIL FROM:<address>",
         [SMTP_GRAMMAR_RCPT] = "Syntax: RCPT TO:<address>",
         [SMTP_GRAMMAR_BDAT] = "Syntax: BDAT octets [LAST]",
@@ -244,6 +244,9 @@ const char *smtp_command_error_text(const struct smtp_command *command)
         [SMTP_GRAMMAR_AUTH] = "Syntax: AUTH mechanism [initial-response]",
         [SMTP_GRAMMAR_ATTRIBUTES] = "Syntax: attribute=value ...",
     };
+    if (command->verb == SMTP_VERB_EHLO && command->error == SMTP_COMMAND_HELLO) {
+        return "Syntax: EHLO hostname";
+    }
     switch (command->error) {
     case SMTP_COMMAND_OK:
         return "no error";

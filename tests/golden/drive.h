@@ -19,11 +19,11 @@ enum drive_trace {
 struct drive {
     struct gate *gate; /* owned */
     uint64_t now;
-    unsigned trace;    /* enum drive_trace */
-    bool other_first;  /* show the side first that did not get the new bytes */
+    unsigned trace;     /* enum drive_trace */
+    bool other_first;   /* show the side first that did not get the new bytes */
     bool out_of_memory; /* GATE_EVENT_MEMORY was seen */
-    bool closed[2];    /* the gate asked for that side's connection to be closed */
-    bool eof[2];       /* that side has closed its connection */
+    bool closed[2];     /* the gate asked for that side's connection to be closed */
+    bool eof[2];        /* that side has closed its connection */
     struct text kept[2];
     struct text got[2];  /* what went to each side */
     struct text events;  /* what happened, a line each (README.md has the grammar) */

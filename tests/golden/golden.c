@@ -54,7 +54,8 @@ static void show_text(struct text *report, const char *name, struct span bytes, 
 
     text_printf(report, "#   %s: ", name);
     text_add(report, from > 0 ? SPAN("…") : SPAN(""));
-    text_escape(report, span_of(bytes.ptr + (len > 0 ? from : 0), len > 2 * SHOWN ? 2 * SHOWN : len));
+    text_escape(report,
+                span_of(bytes.ptr + (len > 0 ? from : 0), len > 2 * SHOWN ? 2 * SHOWN : len));
     text_add(report, len > 2 * SHOWN ? SPAN("…\n") : SPAN("\n"));
 }
 
@@ -85,8 +86,8 @@ static void report_where(struct run *run, unsigned line, const char *what)
 }
 
 /* Is what came what was wanted? */
-static bool same(struct run *run, const struct step *step, const struct want *want,
-                 struct span got, const char *what)
+static bool same(struct run *run, const struct step *step, const struct want *want, struct span got,
+                 const char *what)
 {
     struct span wanted = text_span(&want->bytes);
     size_t at = common_length(wanted, got);
@@ -134,8 +135,8 @@ static bool step_ended(struct run *run, const struct step *step)
 
     run->over = true;
     if (!mute) {
-        bool ends = client.len >= told.len &&
-                    span_equal(span_from(client, client.len - told.len), told);
+        bool ends =
+            client.len >= told.len && span_equal(span_from(client, client.len - told.len), told);
         client = ends ? span_head(client, client.len - told.len) : client;
         if (!ends) {
             report_where(run, step->line, "out of memory, and the client is not told");
@@ -145,8 +146,9 @@ static bool step_ended(struct run *run, const struct step *step)
     bool line = client.len == 0 || client.ptr[client.len - 1] == '\n';
     if (common_length(wanted, client) < client.len || !line ||
         common_length(text_span(&step->out[GATE_SERVER].bytes), server) < server.len || !closed) {
-        report_where(run, step->line, closed ? "out of memory, and more was said than that"
-                                             : "out of memory, and a connection stays open");
+        report_where(run, step->line,
+                     closed ? "out of memory, and more was said than that"
+                            : "out of memory, and a connection stays open");
         show_text(run->report, "to the client", client, 0);
         show_text(run->report, "to the server", server, 0);
         return false;
@@ -244,12 +246,12 @@ static bool session_run(struct run *run)
         ok = run->mode->fail_at == 1;
         run->over = true;
     }
-    run->drive.trace = run->session->trace;
     run->drive.other_first = run->mode->other_first;
     for (const struct step *step = run->session->steps; step != NULL && ok && !run->over;
          step = step->next) {
         ok = step_possible(run, step);
         if (ok) {
+            run->drive.trace = step->trace;
             step_happens(run, step);
             ok = step_check(run, step);
         }
@@ -304,7 +306,7 @@ static bool run_cut(const char *path, const struct session *session, struct text
     bool ok = true;
 
     for (const struct step *step = session->steps; step != NULL && ok; step = step->next) {
-        for (size_t at = 1; at < step->input.len && ok; at++) {
+        for (size_t at = 1; at < step->input.len && ok && !step->opening; at++) {
             if (is_cut(text_span(&step->input), at)) {
                 ok = session_once(path, session, &(struct mode){.cut = step, .at = at}, report);
             }

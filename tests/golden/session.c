@@ -2,11 +2,10 @@
  * The reader of golden sessions.
  *
  *   session   = "```session" LF *( line LF ) "```"
- *   line      = "policy " statements / "trace " words
- *             / ( "S:" / "C:" ) [ " " text ]            bytes from a side
- *             / ( "<" / ">" ) [ SP ] [ SP ] text        bytes to the client, to the server
- *             / "! " event
- *             / "closed " ( "server" / "client" [ " linger" / " reset" ] )
+ *   opening   = "```opening " name LF *( line LF ) "```"      a session, and the beginning of
+ * others line      = "policy " statements / "trace " words / "open " name / ( "S:" / "C:" ) [ " "
+ * text ]            bytes from a side / ( "<" / ">" ) [ SP ] [ SP ] text        bytes to the
+ * client, to the server / "! " event / "closed " ( "server" / "client" [ " linger" / " reset" ] )
  *             / "wait " number ( "s" / "ms" ) / "close " side / "drain"
  *             / "connect" [ " fails" / " later" ] / "" / "# " comment
  */
@@ -18,14 +17,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* How several sessions of a file begin. */
+struct opening {
+    struct opening *next;
+    struct span name, lines; /* in the file's content */
+    unsigned line;           /* of the first of them */
+};
+
 /* One file while it is read. */
 struct reader {
     const char *path;
     struct text *errors;
     unsigned line;
     char title[100];
-    struct session *session; /* the one that is being read, or NULL */
-    bool block_open;         /* the last line was a line of input */
+    struct session *session;  /* the one that is being read, or NULL */
+    struct opening *openings; /* owned; the latest is the first */
+    bool opened;              /* the lines that are read stand in an opening */
+    bool block_open;          /* the last line was a line of input */
+    unsigned trace;           /* of the steps to come */
     bool failed;
 };
 
@@ -86,7 +95,7 @@ static void unescape_repeat(struct reader *r, struct span *s, struct text *out)
 static void unescape_one(struct reader *r, struct span *s, struct text *out)
 {
     unsigned char c = s->ptr[0];
-    const char *from = "rn0\\}", *to = "\r\n\0\\}";
+    const char *from = "rnt0\\}", *to = "\r\n\t\0\\}";
     const char *known = c != '\0' ? strchr(from, c) : NULL;
 
     *s = span_from(*s, 1);
@@ -144,6 +153,8 @@ static struct step *step_add(struct reader *r, enum step_kind kind)
     }
     step->kind = kind;
     step->line = r->line;
+    step->opening = r->opened;
+    step->trace = r->trace;
     if (r->session->last_step != NULL) {
         r->session->last_step->next = step;
     } else {
@@ -266,9 +277,14 @@ static void read_trace(struct reader *r, struct span text)
         if (trace == 0) {
             error(r, "expected trace phases, hides or envelope, got", word);
         }
-        r->session->trace |= trace;
+        r->trace |= trace;
+    }
+    if (r->session->last_step->kind == STEP_START) {
+        r->session->last_step->trace = r->trace;
     }
 }
+
+static void read_opening(struct reader *r, struct span name);
 
 static void read_line(struct reader *r, struct span line)
 {
@@ -280,6 +296,8 @@ static void read_line(struct reader *r, struct span line)
     if (cut_prefix(&line, SPAN("policy "))) {
         text_add(&r->session->statements, line);
         text_add(&r->session->statements, SPAN("\n"));
+    } else if (cut_prefix(&line, SPAN("open "))) {
+        read_opening(r, line);
     } else if (cut_prefix(&line, SPAN("trace "))) {
         read_trace(r, line);
     } else if (cut_prefix(&line, SPAN("S:"))) {
@@ -307,6 +325,55 @@ static void read_line(struct reader *r, struct span line)
     }
 }
 
+/* Cut the next line off `*content`. */
+static struct span next_line(struct span *content)
+{
+    size_t lf = span_find(*content, '\n');
+    struct span line = span_head(*content, lf);
+
+    *content = span_from(*content, lf < content->len ? lf + 1 : lf);
+    return line;
+}
+
+static void read_opening(struct reader *r, struct span name)
+{
+    const struct opening *opening = r->openings;
+    unsigned line = r->line;
+
+    while (opening != NULL && !span_equal(opening->name, name)) {
+        opening = opening->next;
+    }
+    if (opening == NULL || r->opened) {
+        error(r, "no opening of that name:", name);
+        return;
+    }
+    r->opened = true;
+    r->line = opening->line - 1;
+    for (struct span rest = opening->lines; rest.len > 0;) {
+        r->line++;
+        read_line(r, next_line(&rest));
+    }
+    r->opened = false;
+    r->block_open = false;
+    r->line = line;
+}
+
+/* `rest` is what follows the line that begins the opening. */
+static void opening_begin(struct reader *r, struct span name, struct span rest)
+{
+    struct opening *opening = calloc(1, sizeof(*opening));
+    unsigned char *end = memmem(rest.ptr, rest.len, "\n```", 4);
+
+    if (opening == NULL) {
+        abort();
+    }
+    opening->name = name;
+    opening->lines = span_head(rest, end != NULL ? (size_t)(end - rest.ptr) + 1 : 0);
+    opening->line = r->line + 1;
+    opening->next = r->openings;
+    r->openings = opening;
+}
+
 /* A heading of the document is the title of the sessions below it. */
 static void read_prose(struct reader *r, struct span line)
 {
@@ -331,6 +398,7 @@ static void session_begin(struct reader *r, struct session ***end)
     session->line = r->line;
     memcpy(session->title, r->title, sizeof(session->title));
     r->session = session;
+    r->trace = 0;
     **end = session;
     *end = &session->next;
     step_add(r, STEP_START)->ok = true;
@@ -374,15 +442,17 @@ static void read_all(struct reader *r, struct span content, struct session **ses
     bool fenced = false; /* in a block of another kind */
 
     while (content.len > 0) {
-        size_t lf = span_find(content, '\n');
-        struct span line = span_head(content, lf);
-        content = span_from(content, lf < content.len ? lf + 1 : lf);
+        struct span line = next_line(&content);
+        struct span name = line;
         r->line++;
         bool fence = line.len >= 3 && memcmp(line.ptr, "```", 3) == 0;
         if (r->session != NULL && fence) {
             session_end(r);
         } else if (r->session != NULL) {
             read_line(r, line);
+        } else if (!fenced && cut_prefix(&name, SPAN("```opening "))) {
+            opening_begin(r, name, content);
+            session_begin(r, &end);
         } else if (!fenced && span_equal(line, SPAN("```session"))) {
             session_begin(r, &end);
         } else if (fence) {
@@ -415,6 +485,11 @@ bool session_read(const char *path, struct session **sessions_r, struct text *er
     read_all(&r, text_span(&content), sessions_r);
     if (!r.failed && *sessions_r == NULL) {
         error(&r, "no session in it", span_of(NULL, 0));
+    }
+    while (r.openings != NULL) {
+        struct opening *opening = r.openings;
+        r.openings = opening->next;
+        free(opening);
     }
     text_free(&content);
     return !r.failed;

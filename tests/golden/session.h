@@ -35,8 +35,10 @@ struct step {
     struct step *next; /* owned */
     enum step_kind kind;
     enum gate_side side; /* INPUT, CLOSE */
+    bool opening;        /* stands in an opening, which is a session of its own */
     bool ok;             /* START, CONNECT: the server is there */
     uint64_t ms;         /* WAIT */
+    unsigned trace;      /* enum drive_trace */
     unsigned line;
     struct text input;
     struct want out[2];
@@ -48,7 +50,6 @@ struct session {
     struct session *next; /* owned */
     char title[100];      /* the heading above it */
     unsigned line;
-    unsigned trace; /* enum drive_trace */
     struct text statements;
     struct config *config; /* owned */
     struct step *steps, *last_step;
