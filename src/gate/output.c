@@ -103,6 +103,9 @@ void gate_reply(struct gate *g, struct gate_out *out, bool close, const char *fo
 {
     va_list args;
 
+    if (g->phase == SMTP_PHASE_CLOSED) {
+        return; /* the last word has been said */
+    }
     va_start(args, format);
     struct span line = format_line(out, format, args);
     va_end(args);
