@@ -102,3 +102,31 @@ def test_profiles_refuses_wrong_arguments(arguments, message):
     result = gateway.run("profiles", *arguments)
     assert (result.returncode, result.stdout) == (64, "")
     assert message in result.stderr
+
+
+def manual(name):
+    """The configurations that a page of the manual shows."""
+    text = (gateway.ROOT / "docs" / name).read_text(encoding="utf-8")
+    return [block for block in re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+            if re.search(r"^(policy|listener) \S+ \{$", block, re.MULTILINE)]
+
+
+def test_the_manual_shows_valid_configurations(tmp_path):
+    example, = manual("configuration.md")
+    policies = manual("profiles.md")
+    assert len(policies) == 2
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "policies.conf").write_text("\n".join(policies), encoding="utf-8")
+    # Its user and its host are not everyone's.
+    _, result = check(tmp_path, re.sub(r"^user .*\n", "", example, flags=re.MULTILINE))
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_manual_knows_every_limit_and_its_default():
+    text = (gateway.ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    printed = gateway.run("profiles", "esmtp").stdout
+    numbers = re.findall(r"^    (?:limit|timeout) +(\S+) +(\S+)$", printed, re.MULTILINE)
+    assert len(numbers) == 15
+    for name, value in numbers:
+        value = value.replace("12K", "12288")
+        assert f"\n| `{name}` | {value} |" in text, f"{name} {value}"
