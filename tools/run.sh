@@ -36,6 +36,7 @@ cleanup() {
     finish "$gateway"
     finish "$sink"
     finish "$follow"
+    finish "${!:-}" # one of them, where the signal came before its number was kept
 }
 
 # await PROCESS LOG: wait for the line with "ready: ".
