@@ -226,8 +226,10 @@ static void relay_readable(struct session *s, enum gate_side side)
         return;
     }
     if (side == GATE_SERVER && s->connecting) {
-        if (n < 0) {
-            backend_failed(s, errno);
+        if (n <= 0) {
+            /* Closed without a word is no better than not connected: something accepts in the
+             * server's place. */
+            backend_failed(s, n < 0 ? errno : ECONNRESET);
             return;
         }
         backend_opened(s);
