@@ -9,6 +9,7 @@ Rules, each counted as one test:
               do not see each other
   pure        smtp, mail, policy and gate include neither net/ nor a header of sockets, TLS, clocks,
               threads, signals or the log, and call nothing that reads a clock
+  plain       the headers of base, which those four include, bring in none of that either
   tls         OpenSSL is included in net/ alone
   purpose     every .c, .h, .y and .l opens with a comment
   length      no file passes 800 lines by much (style.md rule 20)
@@ -96,6 +97,15 @@ def pure(source):
                         f"{source.layer} may not call {match.group(1)}()")
 
 
+def plain(source):
+    """A header of base that would bring the forbidden ones in by the back door."""
+    if source.layer != "base" or source.path.suffix != ".h" or source.path.name == "log.h":
+        return
+    for line, name in source.includes:
+        if FORBIDDEN.fullmatch(name):
+            yield source.at(line, f"a header of base may not include {name}")
+
+
 def tls(source):
     """OpenSSL outside net/."""
     for line, name in source.includes:
@@ -118,7 +128,7 @@ def length(source):
         yield source.at(lines, f"has {lines} lines: it is probably two files")
 
 
-RULES = (direction, pure, tls, purpose, length)
+RULES = (direction, pure, plain, tls, purpose, length)
 
 
 def unlisted(names, build):
@@ -153,6 +163,9 @@ SAMPLES = (
     (pure, "src/gate/a.c", "int x = clock_gettime (1, 0);\n", 1),
     (pure, "src/gate/a.c", "/* time(0) */ int runtime(int time); char *s = \"time(\";\n", 0),
     (pure, "src/serve/a.c", "long f(void) { return time(0); }\n", 0),
+    (plain, "src/base/a.h", '#include "base/log.h"\n#include <time.h>\n', 2),
+    (plain, "src/base/a.c", "#include <time.h>\n", 0),
+    (plain, "src/base/log.h", "#include <time.h>\n", 0),
     (tls, "src/serve/a.c", "#include <openssl/ssl.h>\n", 1),
     (tls, "src/net/a.c", "#include <openssl/ssl.h>\n", 0),
     (purpose, "src/net/a.c", "#include <stdio.h>\n", 1),
