@@ -14,8 +14,8 @@ struct net_listen {
     struct net_addr addr; /* as bound: with the port that the kernel chose */
     int *fds;             /* owned; non-blocking, close-on-exec */
     unsigned count;
-    dev_t device;         /* of the unix socket's file, */
-    ino_t inode;          /* to remove no other one */
+    dev_t device; /* of the unix socket's file, */
+    ino_t inode;  /* to remove no other one */
 };
 
 /* Bind and listen on `addr`, for `workers` workers. TCP_NODELAY is set, which accepted connections

@@ -244,7 +244,7 @@ static void relay_readable(struct session *s, enum gate_side side)
         relay_lost(s, side);
         return;
     }
-    if (kept > 0) {
+    if (from->in.ptr != NULL) {
         struct span old = buf_span(&from->in);
         memcpy(worker->input, old.ptr, old.len);
     }
