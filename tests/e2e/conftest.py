@@ -52,11 +52,17 @@ class Route:
         return self.gateway.log()[self.log_start:]
 
     def idle(self):
-        """Waits until no session is left, neither at the gateway nor at the tap."""
+        """Waits until no session is left, neither at the gateway nor at the tap, and all is logged.
+
+        The gateway connects to the server for each client, and logs a little later.
+        """
         until(lambda: all(session.closed() for session in self.tap.sessions),
               "the sessions at the server to end")
-        until(lambda: self.log().count(" connect from ") == self.log().count("disconnect from "),
-              f"the gateway's sessions to end:\n{self.log()[-2000:]}")
+        def all_logged():
+            log = self.gateway.log()
+            return (log.count(" connect from ") == log.count(" disconnect from ")
+                    == self.tap.total)
+        until(all_logged, "the gateway to log the ends of its sessions")
 
     def hello(self, client):
         """The greeting that the profile lets through; returns the EHLO keywords."""

@@ -7,6 +7,7 @@ something just then.  It takes a FIN as a FIN and a reset as a reset.
 
 import contextlib
 import re
+import select
 import socket
 import struct
 import threading
@@ -14,6 +15,7 @@ import threading
 from deadline import until
 
 BLOCK = 1 << 18
+WATCH = 0.02
 RESET = struct.pack("ii", 1, 0)
 TO_SERVER, TO_CLIENT = "to server", "to client"
 
@@ -56,6 +58,10 @@ class Breakpoint:
         self._released.set()
 
 
+class Ended(Exception):
+    """The session is over: one side has reset it, or the test has cut it."""
+
+
 class Session:
     """One connection through the tap: what went each way, and in which order."""
 
@@ -63,7 +69,9 @@ class Session:
         self.client, self.server, self.keep = client, server, keep
         self.events = []
         self.count = {TO_SERVER: 0, TO_CLIENT: 0}
-        self.open = 2
+        self.dead = False
+        self._lock = threading.Lock()
+        self._open = 2
 
     def sent(self, direction):
         """All bytes of one direction."""
@@ -71,7 +79,28 @@ class Session:
 
     def closed(self):
         """True when both directions have ended, so that the record is complete."""
-        return self.open == 0
+        return self._open == 0
+
+    def note(self, direction, data):
+        """Records bytes."""
+        self.count[direction] += len(data)
+        if self.keep:
+            self.events.append((direction, data))
+
+    def leave(self):
+        """One direction has ended.
+
+        The last one closes both sockets.  Not before: closing a socket on which another thread
+        waits neither wakes that thread nor sends anything.
+        """
+        with self._lock:
+            self._open -= 1
+            if self._open > 0:
+                return
+        for sock in (self.client, self.server):
+            if self.dead:
+                reset(sock)
+            sock.close()
 
 
 class Tap:
@@ -81,10 +110,10 @@ class Tap:
         self.target = ("127.0.0.1", port)
         self.keep = keep
         self.sessions = []
+        self.total = 0
         self.breakpoints = []
         self._running = threading.Event()
         self._running.set()
-        self._lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -115,8 +144,7 @@ class Tap:
     def cut(self):
         """Resets every connection, as a server that dies does."""
         for session in self.sessions:
-            reset(session.client)
-            reset(session.server)
+            session.dead = True
 
     def clear(self):
         """Forgets what was recorded; to be called between tests."""
@@ -141,36 +169,46 @@ class Tap:
             except OSError:
                 reset(client)
                 continue
-            server.settimeout(None)
             for sock in (client, server):
+                sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             session = Session(client, server, self.keep)
             self.sessions.append(session)
+            self.total += 1
             for way in ((client, server, TO_SERVER), (server, client, TO_CLIENT)):
                 threading.Thread(target=self._pump, args=(session, *way), daemon=True).start()
 
+    def _wait(self, session, poll):
+        """Waits until the socket is ready; looks up now and then whether the session is over."""
+        while not (self._running.wait(WATCH) and poll.poll(1000 * WATCH)):
+            if session.dead:
+                raise Ended
+        if session.dead:
+            raise Ended
+
     def _pump(self, session, source, target, direction):
-        tail = b""
         try:
-            while True:
-                self._running.wait()
-                data = source.recv(BLOCK)
-                if not data:
-                    break
-                session.count[direction] += len(data)
-                if session.keep:
-                    session.events.append((direction, data))
-                tail = tail[-64:] + data
-                if not all([point.hit(tail) for point in self.breakpoints
-                            if point.direction == direction]):
-                    raise ConnectionAbortedError
-                target.sendall(data)
+            self._relay(session, source, target, direction)
             target.shutdown(socket.SHUT_WR)
-        except OSError:
-            reset(target)
-            reset(source)
-        with self._lock:
-            session.open -= 1
-            if session.open == 0:
-                source.close()
-                target.close()
+        except (OSError, Ended):
+            session.dead = True
+        session.leave()
+
+    def _relay(self, session, source, target, direction):
+        readable, writable, tail = select.poll(), select.poll(), b""
+        readable.register(source, select.POLLIN)
+        writable.register(target, select.POLLOUT)
+        while True:
+            self._wait(session, readable)
+            data = source.recv(BLOCK)
+            if not data:
+                return
+            session.note(direction, data)
+            tail = tail[-64:] + data
+            if not all([point.hit(tail) for point in self.breakpoints
+                        if point.direction == direction]):
+                raise Ended
+            rest = memoryview(data)
+            while rest:
+                self._wait(session, writable)
+                rest = rest[target.send(rest):]

@@ -184,8 +184,8 @@ def test_bdat_cut_at_every_byte(route, client, address):
 
 @on(profiles=("esmtp",))
 def test_many_recipients(route, client, address):
-    """200 recipients in one transaction."""
-    recipients = [address("many") for _ in range(200)]
+    """100 recipients in one transaction: what each server must take (RFC 5321 4.5.3.1.8)."""
+    recipients = [address("many") for _ in range(100)]
     route.hello(client)
     client.envelope(recipients)
     assert client.data(stuffed(samples.PLAIN)).code == 250
@@ -225,7 +225,7 @@ def test_pipelined_chunks(route, client, address):
     check_arrival(route, recipient, message)
 
 
-@on(profiles=("esmtp", "pix-mailguard"))
+@on(profiles=("esmtp",))
 def test_hundred_messages(route, client, address):
     """100 messages on one connection."""
     recipient = address()
@@ -256,12 +256,13 @@ def test_refused_recipient_and_reset(route, client, address):
     assert not route.peer.messages(other)
 
 
-@on(profiles=("esmtp",))
+@on(("postfix", "exim"), ("esmtp",))
 def test_size_that_the_server_refuses(route):
     """More than the server's SIZE: its refusal reaches the client, who may go on."""
     with Client(route.port) as client:
         limit = int(route.hello(client)["SIZE"][0])
         reply = client.command(f"MAIL FROM:<sender@client.test> SIZE={limit + 1000000}")
         assert reply.code == 552
+        client.expect(250, "RSET")
         client.expect(250, "MAIL FROM:<sender@client.test>")
         client.quit()

@@ -20,6 +20,7 @@ NEVER = ("EXPN all", "ATRN example.test", "TURN", "ONEX", "VERB ON", "XCLIENT NA
          "XFORWARD ADDR=192.0.2.1", "X-EXPS GSSAPI", "XEXCH50 1 2", "X-LINK2STATE LAST CHUNK={A}",
          "X-ANONYMOUSTLS", "BURL imap://a/b LAST", "LHLO client.test", "DEBUG", "WIZ", "KILL",
          "XYZZY", "FOO BAR", "EHLOX client.test", "STARTTLSX", "NOOPX")
+STRANGE = ("XYZZY", "FOO", "EHLOX", "STARTTLSX", "NOOPX")
 ASA_TAKES = ("VRFY root", "ETRN example.test", "SEND FROM:<a@b.test>", "SOML FROM:<a@b.test>",
              "SAML FROM:<a@b.test>")
 SEVEN_LACKS = ("HELP", "AUTH PLAIN AGEAYg==", "STARTTLS", "BDAT 0 LAST")
@@ -48,18 +49,19 @@ def refused_lines(profile):
 
 @on(profiles=("esmtp", "rfc821"))
 def test_refused(route):
-    """502 5.5.1 from the gateway, in the log with the verb, and not a byte of it at the server."""
+    """The gateway's own 502 or 500 in the log with the verb, and not a byte at the server."""
     for line in refused_lines(route.profile):
         reply, dialogue = ask(route, line)
-        assert re.match(rb"502 5\.5\.1 ", reply), f"{line}: {bytes(reply)!r}"
         verb = line.split(" ")[0]
+        known = verb not in STRANGE
+        code = b"502 5.5.1 " if known else b"500 5.5.2 "
+        assert reply.startswith(code), f"{line}: {bytes(reply)!r}"
         assert verb not in dialogue.verbs(), f"{line} reached the server"
         assert line.encode() not in b"\n".join(dialogue.commands())
-        route.gateway.wait_log(rf"reject: \S*{re.escape(verb) if verb in KNOWN else ''}\S* ?from "
-                               r"unknown\[127\.0\.0\.1\]: 502 5\.5\.1 .*helo=<client\.test>")
-
-
-KNOWN = {"VRFY", "EXPN", "ETRN", "TURN", "XCLIENT", "XFORWARD", "STARTTLS", "AUTH", "EHLO"}
+        route.idle()
+        assert re.search(rf" \w+: reject: {re.escape(verb) if known else 'UNKNOWN'} from unknown"
+                         rf"\[127\.0\.0\.1\]: {code.decode()}.*; proto=E?SMTP helo=<client\.test>",
+                         route.log()), route.log()
 
 
 @on(("postfix",), ("esmtp", "rfc821"))
@@ -185,11 +187,15 @@ def test_masked_banner(route, client):
 
 @on(profiles=("pix-mailguard", "pix-mailguard-4.4"))
 def test_pix_commands(route):
-    """Every verb but the seven becomes a NOOP, whose answer the client takes for its own."""
+    """Every verb but the seven becomes a NOOP in place, whose answer the client gets as its own.
+
+    There is no room for NOOP in a line of three characters, which is X-ed out.
+    """
     for line in NEVER + ASA_TAKES + SEVEN_LACKS + ("EHLO client.test",):
         reply, dialogue = ask(route, line)
-        assert dialogue.verbs() == ["HELO", "NOOP", "QUIT"], line
-        assert reply == dialogue.steps[1].reply and reply.code == 250, line
+        in_place = "NOOP".ljust(len(line)) if len(line) > 3 else "XXX"
+        assert dialogue.commands()[1:] == [in_place.encode(), b"QUIT"], line
+        assert reply == dialogue.steps[1].reply, line
 
 
 @on(profiles=HELO_ONLY)
@@ -252,7 +258,7 @@ def test_log_lines(route, client, address):
     assert re.search(r" NOQUEUE: reject: VRFY from unknown\[127\.0\.0\.1\]: 502 5\.5\.1 .*; "
                      r"from=<sender@client\.test> (to=<[^>]*> )?proto=ESMTP helo=<client\.test>", log)
     last = re.search(r" disconnect from unknown\[127\.0\.0\.1\] (.*)", log).group(1).split(" ")
-    assert last[-1] == "commands=6/8"
+    assert last[-1] == "commands=5/7"
     assert {"ehlo=1", "mail=1", "rcpt=1", "data=1", "quit=1"} <= set(last)
 
 
