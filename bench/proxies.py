@@ -8,6 +8,7 @@ Everything is ended by its pid; all of it also dies with run.py (PR_SET_PDEATHSI
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import re
 import resource
@@ -17,7 +18,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Callable, IO
+from typing import Callable
 
 READY_SECONDS = 10.0
 STOP_SECONDS = 10.0
@@ -47,12 +48,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(what: str, log: Path, process: subprocess.Popen[bytes], done: Callable[[], bool]) -> None:
+def wait_until(
+    what: str, log: Path, process: subprocess.Popen[bytes], done: Callable[[], bool]
+) -> None:
     """Polls `done` with a deadline; the process's log is in the error."""
     deadline = time.monotonic() + READY_SECONDS
     while not done():
         if process.poll() is not None or time.monotonic() > deadline:
-            state = f"ended with {process.returncode}" if process.returncode is not None else "hangs"
+            status = process.returncode
+            state = f"ended with {status}" if status is not None else "is not ready"
             raise BenchError(f"{what} {state}; its log:\n{log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.005)
 
@@ -314,8 +318,6 @@ ALL: tuple[type[Proxy], ...] = (Gateway, Haproxy, Haproxy64, Nginx, Relay)
 
 def run_load(binary: Path, target: str, arguments: list[str], cpu: int | None) -> dict[str, float]:
     """One run of the load to its end; its JSON result. Wrong replies end the benchmark."""
-    import json
-
     done = subprocess.run(
         [str(binary), "--target", target, *arguments],
         stdin=subprocess.DEVNULL,
@@ -325,12 +327,15 @@ def run_load(binary: Path, target: str, arguments: list[str], cpu: int | None) -
         preexec_fn=_child_setup(cpu),
     )
     if done.returncode != 0:
-        raise BenchError(f"the load against {target} ended with {done.returncode}: {done.stderr.strip()}")
-    result: dict[str, float] = json.loads(done.stdout)
+        errors = done.stderr.strip()
+        raise BenchError(f"the load against {target} ended with {done.returncode}: {errors}")
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
-def start_hold(binary: Path, target: str, sessions: int, cpu: int | None) -> subprocess.Popen[bytes]:
+def start_hold(
+    binary: Path, target: str, sessions: int, cpu: int | None
+) -> subprocess.Popen[bytes]:
     """A load that holds `sessions` idle sessions, all of them there when this returns."""
     arguments = ["--hold", "--sessions", str(sessions), "--concurrency", "50"]
     process = subprocess.Popen(

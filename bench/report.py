@@ -50,10 +50,12 @@ class Results:
         return self.ratios(target.row, proxy, target.against) if target.row in self.cpu else []
 
 
+def quartiles(values: list[float]) -> list[float]:
+    return quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+
+
 def spread(values: list[float]) -> float:
-    if len(values) < 2:
-        return 0.0
-    low, _, high = quantiles(values, n=4, method="inclusive")
+    low, _, high = quartiles(values)
     return (high - low) / 2 / abs(median(values))
 
 
@@ -77,7 +79,7 @@ def verdicts(results: Results, proxy: str) -> list[Verdict]:
         if not values:
             continue
         value = median(values)
-        low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else [value] * 3
+        low, _, high = quartiles(values)
         close = low <= target.limit < high
         found.append(Verdict(target, value, value <= target.limit, close))
     return found
@@ -97,8 +99,11 @@ def beside(results: Results, row: str, proxy: str, gateway: str) -> str:
     """The targets of a row's CPU, for the end of the gateway's line."""
     if proxy != gateway:
         return ""
-    found = [v for v in verdicts(results, proxy) if v.target.row == row and v.target.against in BASES]
-    marks = [f"<= {v.target.limit:.2f} x {v.target.against}: {v.mark}" for v in found]
+    marks = [
+        f"<= {verdict.target.limit:.2f} x {verdict.target.against}: {verdict.mark}"
+        for verdict in verdicts(results, proxy)
+        if verdict.target.row == row and verdict.target.against in BASES
+    ]
     return "   " + ", ".join(marks) if marks else ""
 
 
@@ -134,7 +139,8 @@ def counted_table(results: Results, proxies: list[str]) -> list[str]:
         lines += ["", "counted: system calls by row, user memory of an idle session"]
         lines.append(f"  {'':12} " + " ".join(f"{c:>17}" for c in [*columns, "KiB/idle session"]))
         for proxy in proxies:
-            cells = [f"{sum(by[proxy].values()):17.1f}" for by in results.calls.values() if proxy in by]
+            counted = [by[proxy] for by in results.calls.values() if proxy in by]
+            cells = [f"{sum(calls.values()):17.1f}" for calls in counted]
             if proxy in results.idle:
                 cells.append(f"{results.idle[proxy] / 1024:17.2f}")
             lines.append(f"  {proxy:12} " + " ".join(cells))

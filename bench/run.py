@@ -14,17 +14,20 @@ Exit status: 0; 1 when something did not run, or, with --check, when a target wa
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Callable, Iterator
 
 import procfs
 import proxies
@@ -35,6 +38,8 @@ from rows import COUNTED, IDLE_SESSIONS, ROWS, TRACED, Row
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 9
 QUICK_ROUNDS = 2
+#: With more of the machine in other hands than this, the report says so.
+BUSY = 0.15
 ROW_NAMES = [*(row.name for row in ROWS), *COUNTED]
 
 
@@ -61,21 +66,26 @@ class Bench:
 
     def check_programs(self) -> None:
         """Everything that is asked for must be there: nothing is left out in silence."""
-        missing = [f"{kind.name}: {why}" for kind in self.kinds if (why := kind.missing(self.binaries))]
+        reasons = [(kind.name, kind.missing(self.binaries)) for kind in self.kinds]
+        missing = [f"{name}: {reason}" for name, reason in reasons if reason]
         for path in (self.binaries.sink, self.binaries.load):
             if not path.exists():
                 missing.append(f"{path} is not built")
-        if "syscalls" in self.options.rows and not proxies.shutil.which("strace"):
+        if "syscalls" in self.options.rows and not shutil.which("strace"):
             missing.append("strace: not found: apt-get install strace")
         if missing:
             hint = "(--proxies and --rows choose what to run)"
             raise BenchError("cannot run:\n  " + "\n  ".join(missing) + "\n" + hint)
 
-    def make(self, kind: type[Proxy], use: str) -> Proxy:
+    @contextlib.contextmanager
+    def running(self, kind: type[Proxy], use: str) -> Iterator[Proxy]:
         folder = self.folder / f"{kind.name}-{use}"
         proxy = kind(self.binaries, self.sink.address, folder, self.proxy_cpu)
         proxy.start()
-        return proxy
+        try:
+            yield proxy
+        finally:
+            proxy.stop()
 
     def load(self, target: str, arguments: list[str]) -> dict[str, float]:
         """One run of the load; what it says was taken must be what the sink took."""
@@ -105,8 +115,8 @@ class Bench:
             by_proxy_latency.setdefault(name, []).append((result["p50_us"], result["p99_us"]))
 
     def timed_rows(self, rows: list[Row]) -> None:
-        running = [self.make(kind, "cpu") for kind in self.kinds]
-        try:
+        with contextlib.ExitStack() as stack:
+            running = [stack.enter_context(self.running(kind, "cpu")) for kind in self.kinds]
             for proxy in running:
                 self.load(proxy.address, ["--sessions", "200", "--concurrency", "20"])
             for row in rows:
@@ -116,11 +126,8 @@ class Bench:
                     turn = number % len(order)
                     order = order[turn:] + order[:turn]
                     # Backwards every other time: nobody always follows the same neighbour.
-                    for proxy in order if number % 2 == 0 else reversed(order):
-                        self.timed_run(row, proxy)
-        finally:
-            for proxy in running:
-                proxy.stop()
+                    for each in order if number % 2 == 0 else reversed(order):
+                        self.timed_run(row, each)
 
     # -- system calls
 
@@ -152,7 +159,9 @@ class Bench:
         calls = {
             match[2]: int(match[1]) / row.units(result)
             for match in re.finditer(
-                r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$", summary.read_text(), re.MULTILINE
+                r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$",
+                summary.read_text(),
+                re.MULTILINE,
             )
             if match[2] != "total"
         }
@@ -163,14 +172,11 @@ class Bench:
     def count_calls(self) -> None:
         say(COUNTED["syscalls"])
         for kind in self.kinds:
-            proxy = self.make(kind, "strace")
-            try:
+            with self.running(kind, "strace") as proxy:
                 self.load(proxy.address, ["--sessions", "50", "--concurrency", "20"])
                 for row in (row for row in ROWS if row.name in TRACED):
                     by_proxy = self.results.calls.setdefault(row.name, {})
                     by_proxy[kind.name] = self.traced_calls(proxy, row)
-            finally:
-                proxy.stop()
 
     # -- memory
 
@@ -178,8 +184,7 @@ class Bench:
         say(COUNTED["idle"])
         sessions = IDLE_SESSIONS[self.options.quick]
         for kind in self.kinds:
-            proxy = self.make(kind, "idle")
-            try:
+            with self.running(kind, "idle") as proxy:
                 # What is allocated once is there before the baseline is taken.
                 self.load(proxy.address, ["--sessions", "50", "--concurrency", "20"])
                 before = procfs.dirty_memory(proxy.pid)
@@ -193,8 +198,6 @@ class Bench:
                 if holder.returncode != 0:
                     raise BenchError(f"idle sessions through {kind.name}: {errors}")
                 self.results.idle[kind.name] = (after - before) / sessions
-            finally:
-                proxy.stop()
 
     # -- all of it
 
@@ -245,6 +248,8 @@ def print_report(bench: Bench) -> None:
     about = machine()
     print(f"{about['cpu']}, {about['cpus']} CPUs, kernel {about['kernel']}; ", end="")
     print(f"{options.rounds} rounds; others used {100 * bench.foreign:.0f} % of the machine")
+    if bench.foreign > BUSY:
+        print("  a busy machine: caches were shared with strangers, and latencies mean nothing")
     for kind in bench.kinds:
         print(f"  {kind.name:12} {kind.title}")
     lines = report.cpu_table(bench.results, names, proxies.Gateway.name)
@@ -283,7 +288,7 @@ def as_json(bench: Bench) -> dict[str, object]:
     }
 
 
-def name_list(known: list[str]) -> "object":
+def name_list(known: list[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
         names = text.split(",")
         unknown = [name for name in names if name not in known]
