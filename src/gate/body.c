@@ -63,7 +63,7 @@ void body_abandon(struct gate *g, struct gate_out *out, struct span reply, bool 
                                .reply = reply};
     struct gate_pending own = {
         .verb = SMTP_VERB_END_OF_DATA, .as = SMTP_VERB_UNKNOWN, .close = true};
-    struct gate_pending *chunk = queue_tail_edit(&g->queue);
+    const struct gate_pending *chunk = queue_tail(&g->queue);
     bool chunked = !g->in_data;
 
     gate_tell(g, out, &event);
@@ -76,8 +76,7 @@ void body_abandon(struct gate *g, struct gate_out *out, struct span reply, bool 
     memcpy(own.reply, reply.ptr, reply.len);
     memcpy(own.reply + reply.len, "\r\n", 3);
     if (chunked && chunk != NULL && chunk->reply == NULL) { /* in place of the server's */
-        mem_free(chunk->arg);
-        *chunk = own;
+        queue_tail_replace(&g->queue, &own);
     } else if (!queue_push(&g->queue, &own)) {
         gate_out_of_memory(g, out);
         return;

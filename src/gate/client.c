@@ -59,7 +59,9 @@ enum gate_turn client_turn(const struct gate *g)
     if (!may_pipeline(g)) {
         return is_message_end(last) ? GATE_TURN_WAIT : out_of_turn;
     }
-    return g->queue.len < g->policy->limits.pipeline ? GATE_TURN_SPEAK : GATE_TURN_WAIT;
+    return g->queue.len < g->policy->limits.pipeline && g->queue.own < GATE_REPLIES_MAX
+               ? GATE_TURN_SPEAK
+               : GATE_TURN_WAIT;
 }
 
 static void violation(struct gate *g, struct gate_out *out, struct span in)

@@ -126,9 +126,15 @@ static unsigned char *write_masked(struct gate *g, struct gate_out *out, struct 
     return line;
 }
 
+/* The lines that have been edited so far. */
+struct ehlo_edits {
+    unsigned masked;
+    bool sized;
+};
+
 /* Write the line as the client may see it. Returns its place, NULL when it is hidden. */
 static unsigned char *write_keyword(struct gate *g, struct gate_out *out, struct span code,
-                                    struct span text, unsigned *masked)
+                                    struct span text, struct ehlo_edits *edits)
 {
     struct gate_event event = {
         .kind = GATE_EVENT_HIDE, .side = GATE_SERVER, .verb = SMTP_VERB_EHLO, .text = text};
@@ -143,9 +149,14 @@ static unsigned char *write_keyword(struct gate *g, struct gate_out *out, struct
         return NULL;
     }
     if (verdict == POLICY_KEYWORD_MASK) {
-        return write_masked(g, out, code, text, (*masked)++);
+        return write_masked(g, out, code, text, edits->masked++);
     }
     if (smtp_keyword_of_line(text) == SMTP_KEYWORD_SIZE && size_lowered(g, text, &size)) {
+        if (edits->sized) { /* one line says it all */
+            gate_tell(g, out, &event);
+            return NULL;
+        }
+        edits->sized = true;
         int len = snprintf(lowered, sizeof(lowered), "SIZE %llu", (unsigned long long)size);
         text = span_of(lowered, (size_t)len);
     }
@@ -156,7 +167,7 @@ void ehlo_relay(struct gate *g, struct gate_out *out, const struct smtp_reply *r
                 struct span bytes)
 {
     struct ehlo_lines lines = {.rest = bytes};
-    unsigned masked = 0;
+    struct ehlo_edits edits = {0};
 
     next_line(&lines);
     if (!read_keywords(g, lines)) {
@@ -166,7 +177,7 @@ void ehlo_relay(struct gate *g, struct gate_out *out, const struct smtp_reply *r
     unsigned char *last =
         out_reply_line(out, bytes, false, lines.line.text, g->policy->limits.reply_line);
     while (next_line(&lines)) {
-        unsigned char *line = write_keyword(g, out, bytes, lines.line.text, &masked);
+        unsigned char *line = write_keyword(g, out, bytes, lines.line.text, &edits);
         last = line != NULL ? line : last;
     }
     last[3] = ' ';

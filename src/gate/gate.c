@@ -226,7 +226,8 @@ static void server_eof(struct gate *g, struct gate_out *out)
         return;
     }
     g->connected = false;
-    /* Nothing but the QUIT: a client would take a 221 for the answer to whatever comes before it. */
+    /* Nothing but the QUIT: a client would take a 221 for the answer to whatever comes before it.
+     */
     if (head != NULL && head->as == SMTP_VERB_QUIT) {
         gate_fail(g, out, "221 2.0.0 %.*s Bye", SPAN_ARG(g->facts->hostname));
         return;

@@ -77,7 +77,7 @@ struct gate_piece {
     size_t len;
 };
 
-enum { GATE_PIECES = 32, GATE_SCRATCH = 131072 };
+enum { GATE_PIECES = 32, GATE_SCRATCH = 262144 };
 
 /* Where a call puts its output. One serves all the sessions of a worker. The caller sets `event`
  * and `context` once; gate_out_begin() empties the rest before each call. */

@@ -10,6 +10,10 @@
 /* What one step may put out: a few pieces a side, and half of the scratch. */
 enum { STEP_PIECES = 8, STEP_SCRATCH = GATE_SCRATCH / 2 };
 
+/* A reply that is made regular, and behind it all of our own that waited for it. */
+_Static_assert(GATE_REPLY_MAX + 10000 + (GATE_REPLIES_MAX + 2) * GATE_TEXT_MAX <= STEP_SCRATCH,
+               "a step fits its scratch");
+
 void gate_out_begin(struct gate_out *out)
 {
     out->requests = 0;

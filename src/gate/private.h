@@ -19,11 +19,13 @@
 enum {
     /* The longest reply line that is read; the policy's limit is what is passed on. */
     GATE_REPLY_LINE_READ = 4096,
-    /* The largest reply: one that is edited must fit half of the scratch. */
+    /* The largest reply, of at most ten thousand lines (policy_limit_infos). Each line may grow by
+     * an octet when it is made regular. */
     GATE_REPLY_MAX = 60000,
-    /* The longest of our own replies. All that may be queued (policy_limits.errors of them, 100 at
-     * the most) must fit half of the scratch. */
+    /* The longest of our own replies, and how many of them may wait for their turn before the
+     * client has to. */
     GATE_TEXT_MAX = 512,
+    GATE_REPLIES_MAX = 100,
 };
 
 /* What is done with the octets of a body instead of forwarding them. */

@@ -70,6 +70,7 @@ bool queue_push(struct gate_queue *q, const struct gate_pending *pending)
     }
     *place(q, q->len) = *pending;
     q->len++;
+    q->own += pending->reply != NULL;
     return true;
 }
 
@@ -88,8 +89,18 @@ struct gate_pending *queue_tail_edit(struct gate_queue *q)
     return q->len > 0 ? place(q, q->len - 1) : NULL;
 }
 
+void queue_tail_replace(struct gate_queue *q, const struct gate_pending *pending)
+{
+    struct gate_pending *tail = place(q, q->len - 1);
+
+    q->own += (pending->reply != NULL) - (tail->reply != NULL);
+    pending_free(tail);
+    *tail = *pending;
+}
+
 void queue_pop(struct gate_queue *q)
 {
+    q->own -= place(q, 0)->reply != NULL;
     pending_free(place(q, 0));
     q->head = (q->head + 1) % q->size;
     q->len--;
@@ -100,10 +111,5 @@ void queue_pop(struct gate_queue *q)
 
 bool queue_awaits_server(const struct gate_queue *q)
 {
-    for (uint32_t i = 0; i < q->len; i++) {
-        if (place(q, i)->reply == NULL) {
-            return true;
-        }
-    }
-    return false;
+    return q->own < q->len;
 }

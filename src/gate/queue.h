@@ -23,6 +23,7 @@ enum { GATE_QUEUE_FEW = 2 };
 struct gate_queue {
     struct gate_pending *ring; /* owned unless it is `few` */
     uint32_t head, len, size;
+    uint32_t own; /* places with a reply of ours */
     struct gate_pending few[GATE_QUEUE_FEW];
 };
 
@@ -37,6 +38,9 @@ bool queue_push(struct gate_queue *q, const struct gate_pending *pending)
 struct gate_pending *queue_head(struct gate_queue *q);
 const struct gate_pending *queue_tail(const struct gate_queue *q);
 struct gate_pending *queue_tail_edit(struct gate_queue *q);
+
+/* Put our own reply in the place of the newest, which the server was to answer. Takes it over. */
+void queue_tail_replace(struct gate_queue *q, const struct gate_pending *pending);
 
 /* Drop the oldest. */
 void queue_pop(struct gate_queue *q);

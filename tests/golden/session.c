@@ -74,8 +74,13 @@ static void unescape_repeat(struct reader *r, struct span *s, struct text *out)
     struct text once = {0};
     uint64_t count;
 
-    while (end < s->len && s->ptr[end] != '}') {
-        end += s->ptr[end] == '\\' && end + 1 < s->len ? 2 : 1;
+    unsigned depth = 0; /* of repeats inside of this one */
+    for (; end < s->len && (s->ptr[end] != '}' || depth > 0); end++) {
+        depth -= s->ptr[end] == '}';
+        if (s->ptr[end] == '\\' && end + 1 < s->len) {
+            end++;
+            depth += s->ptr[end] == '{';
+        }
     }
     if (blank == s->len || end >= s->len || !span_number(span_head(*s, blank), &count) ||
         count > 1000000) {
@@ -211,9 +216,21 @@ static void read_output(struct reader *r, enum gate_side side, struct span text)
 
 static void read_line_wanted(struct reader *r, struct want *want, struct span text)
 {
-    want_mark(r, want);
-    text_add(&want->bytes, text);
-    text_add(&want->bytes, SPAN("\n"));
+    uint64_t count = 1;
+
+    if (cut_prefix(&text, SPAN("*"))) {
+        struct span number = span_word(&text);
+        if (!span_number(number, &count) || text.len == 0) {
+            error(r, "expected *COUNT EVENT, got", number);
+            return;
+        }
+        text = span_from(text, 1);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        want_mark(r, want);
+        text_add(&want->bytes, text);
+        text_add(&want->bytes, SPAN("\n"));
+    }
     r->block_open = false;
 }
 
