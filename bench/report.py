@@ -86,7 +86,7 @@ def verdicts(results: Results, proxy: str) -> list[Verdict]:
 
 
 def cell(values: list[float]) -> str:
-    return f"{median(values):6.2f}" if values else "     -"
+    return f"{median(values):7.2f}" if values else "      -"
 
 
 def human(nanoseconds: float, unit: str) -> str:
@@ -115,7 +115,7 @@ def cpu_table(results: Results, proxies: list[str], gateway: str) -> list[str]:
         lines += ["", f"{row.name}: {row.title}"]
         heads = f"  {'':12} {'CPU a ' + row.unit:>14}  {'x HAProxy':>9}  {'x relay':>7}   spread"
         latency = row.name in results.latency
-        lines.append(heads + ("    added ms p50   p99" if latency else ""))
+        lines.append(heads + ("   added ms p50    p99" if latency else ""))
         for proxy in proxies:
             cpu = results.cpu[row.name].get(proxy, [])
             if not cpu:
@@ -126,7 +126,7 @@ def cpu_table(results: Results, proxies: list[str], gateway: str) -> list[str]:
             line += f"  {cell(ratios[1]):>7}   {100 * widest:4.0f} %"
             if latency:
                 added = [results.added(row.name, proxy, which) for which in (0, 1)]
-                line += f"          {cell(added[0])}{cell(added[1])}"
+                line += f"        {cell(added[0])} {cell(added[1])}"
             lines.append(line + beside(results, row.name, proxy, gateway))
     return lines
 

@@ -257,7 +257,7 @@ def print_report(bench: Bench) -> None:
     lines += report.target_table(bench.results, proxies.Gateway.name)
     print("\n".join(lines))
     if options.quick:
-        print("\n--quick: this shows that it runs; two short rounds decide nothing")
+        print("\n--quick: this shows that it runs; so few short rounds decide nothing")
 
 
 def as_json(bench: Bench) -> dict[str, object]:
