@@ -60,21 +60,20 @@ void body_abandon(struct gate *g, struct gate_out *out, struct span reply, bool 
     struct gate_event event = {.kind = GATE_EVENT_REJECT,
                                .verb = SMTP_VERB_END_OF_DATA,
                                .by_server = by_server,
-                               .reply = reply};
-    struct gate_pending own = {
-        .verb = SMTP_VERB_END_OF_DATA, .as = SMTP_VERB_UNKNOWN, .close = true};
+                               .reply = span_head(reply, span_find(reply, '\r'))};
+    struct gate_pending own = {.reply = mem_string(reply),
+                               .verb = SMTP_VERB_END_OF_DATA,
+                               .as = SMTP_VERB_UNKNOWN,
+                               .close = true};
     const struct gate_pending *chunk = queue_tail(&g->queue);
     bool chunked = !g->in_data;
 
     gate_tell(g, out, &event);
     g->swallow = GATE_SWALLOW_LAST;
-    own.reply = mem_alloc(reply.len + 3);
     if (own.reply == NULL) {
         gate_out_of_memory(g, out);
         return;
     }
-    memcpy(own.reply, reply.ptr, reply.len);
-    memcpy(own.reply + reply.len, "\r\n", 3);
     if (chunked && chunk != NULL && chunk->reply == NULL) { /* in place of the server's */
         queue_tail_replace(&g->queue, &own);
     } else if (!queue_push(&g->queue, &own)) {
@@ -93,19 +92,19 @@ static struct span framing_reply(enum smtp_body_event event)
 {
     switch (event) {
     case SMTP_BODY_BARE_CR:
-        return SPAN("550 5.5.2 Error: bare <CR> received in message");
+        return SPAN("550 5.5.2 Error: bare <CR> received in message\r\n");
     case SMTP_BODY_BARE_LF:
     case SMTP_BODY_LONE_DOT:
-        return SPAN("550 5.5.2 Error: bare <LF> received in message");
+        return SPAN("550 5.5.2 Error: bare <LF> received in message\r\n");
     case SMTP_BODY_NUL:
-        return SPAN("550 5.5.2 Error: NUL received in message");
+        return SPAN("550 5.5.2 Error: NUL received in message\r\n");
     case SMTP_BODY_LONG_LINE:
-        return SPAN("550 5.5.2 Error: line too long in message");
+        return SPAN("550 5.5.2 Error: line too long in message\r\n");
     case SMTP_BODY_MORE:
     case SMTP_BODY_END:
         break;
     }
-    return SPAN("550 5.5.2 Error: malformed message");
+    return SPAN("550 5.5.2 Error: malformed message\r\n");
 }
 
 /* The policy on an event; a lone dot is the work of the bare LF before it. */
@@ -172,7 +171,7 @@ static struct span within_limit(struct gate *g, struct gate_out *out, struct spa
         return span_head(in, (size_t)(max - g->size));
     }
     gate_tell(g, out, &event);
-    body_abandon(g, out, SPAN("552 5.3.4 Message size exceeds limit"), false);
+    body_abandon(g, out, SPAN("552 5.3.4 Message size exceeds limit\r\n"), false);
     return span_head(in, 0);
 }
 

@@ -189,26 +189,10 @@ static void replace(struct gate *g, struct gate_out *out, const struct smtp_comm
     expect_reply(g, out, c, noop ? SMTP_VERB_NOOP : SMTP_VERB_UNKNOWN);
 }
 
-/* What the policy says of the verb, once what it hides is counted as denied too. */
-static enum policy_command verdict_of(const struct gate *g, enum smtp_verb verb)
-{
-    const struct policy *p = g->policy;
-    enum policy_command verdict = (enum policy_command)p->command[verb];
-    enum smtp_keyword keyword = (enum smtp_keyword)smtp_verb_info(verb)->keyword;
-    bool hidden = (verb == SMTP_VERB_STARTTLS && p->starttls == POLICY_STARTTLS_HIDE) ||
-                  (keyword != SMTP_KEYWORD_UNKNOWN && p->keyword[keyword] == POLICY_KEYWORD_HIDE);
-
-    if (verdict != POLICY_COMMAND_ALLOW || !hidden) {
-        return verdict;
-    }
-    verdict = (enum policy_command)p->command[SMTP_VERB_UNKNOWN];
-    return verdict == POLICY_COMMAND_ALLOW ? POLICY_COMMAND_REFUSE : verdict;
-}
-
 /* True when the policy has dealt with the command. */
 static bool denied(struct gate *g, struct gate_out *out, const struct smtp_command *c)
 {
-    enum policy_command verdict = verdict_of(g, c->verb);
+    enum policy_command verdict = policy_command_verdict(g->policy, c->verb);
 
     if ((verdict == POLICY_COMMAND_MASK || verdict == POLICY_COMMAND_NOOP) &&
         c->verb == SMTP_VERB_BDAT && c->error != SMTP_COMMAND_OK) {

@@ -10,41 +10,6 @@
 
 #include <stdio.h>
 
-/* Is some verb that the keyword announces refused? Then it cannot be offered. */
-static bool verb_refused(const struct policy *p, enum smtp_keyword keyword)
-{
-    for (unsigned v = SMTP_VERB_FIRST; v < SMTP_VERB_WORDS; v++) {
-        if (smtp_verb_info((enum smtp_verb)v)->keyword == keyword &&
-            (p->command[v] == POLICY_COMMAND_REFUSE || p->command[v] == POLICY_COMMAND_DROP)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum policy_keyword keyword_verdict(const struct policy *p, enum smtp_keyword keyword)
-{
-    enum policy_keyword verdict = (enum policy_keyword)p->keyword[keyword];
-
-    if (verdict != POLICY_KEYWORD_ALLOW) {
-        return verdict;
-    }
-    if (keyword == SMTP_KEYWORD_STARTTLS && p->starttls == POLICY_STARTTLS_HIDE) {
-        return p->keyword[SMTP_KEYWORD_UNKNOWN] == POLICY_KEYWORD_MASK ? POLICY_KEYWORD_MASK
-                                                                       : POLICY_KEYWORD_HIDE;
-    }
-    if (keyword != SMTP_KEYWORD_UNKNOWN && verb_refused(p, keyword)) {
-        return POLICY_KEYWORD_HIDE;
-    }
-    /* BINARYMIME cannot be had without CHUNKING (RFC 3030 section 3). The devices that mask leave
-     * it standing, which is one of the things that give them away. */
-    if (keyword == SMTP_KEYWORD_BINARYMIME &&
-        keyword_verdict(p, SMTP_KEYWORD_CHUNKING) == POLICY_KEYWORD_HIDE) {
-        return POLICY_KEYWORD_HIDE;
-    }
-    return POLICY_KEYWORD_ALLOW;
-}
-
 static enum policy_keyword line_verdict(const struct policy *p, struct span text)
 {
     enum smtp_keyword keyword = smtp_keyword_of_line(text);
@@ -54,7 +19,7 @@ static enum policy_keyword line_verdict(const struct policy *p, struct span text
         p->keyword[SMTP_KEYWORD_UNKNOWN] == POLICY_KEYWORD_MASK) {
         return POLICY_KEYWORD_MASK;
     }
-    return keyword_verdict(p, keyword);
+    return policy_keyword_verdict(p, keyword);
 }
 
 /* The lines of an EHLO reply, one after the other. */

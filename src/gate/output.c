@@ -74,8 +74,8 @@ void out_text(struct gate_out *out, enum gate_side side, const char *format, ...
     va_end(args);
 }
 
-unsigned char *out_reply_line(struct gate_out *out, struct span code, bool last, struct span text,
-                              size_t max)
+unsigned char *out_scratch_line(struct gate_out *out, struct span code, bool last, struct span text,
+                                size_t max)
 {
     enum { FRAME = 6 }; /* code, separator, CRLF */
     size_t len = text.len + FRAME <= max ? text.len : max - FRAME;
@@ -88,7 +88,15 @@ unsigned char *out_reply_line(struct gate_out *out, struct span code, bool last,
         line[4 + i] = (c < ' ' && c != '\t') || c == 0x7f ? '?' : c;
     }
     memcpy(line + 4 + len, "\r\n", 2);
-    out_bytes(out, GATE_CLIENT, span_of(line, len + FRAME));
+    return line;
+}
+
+unsigned char *out_reply_line(struct gate_out *out, struct span code, bool last, struct span text,
+                              size_t max)
+{
+    unsigned char *line = out_scratch_line(out, code, last, text, max);
+
+    out_bytes(out, GATE_CLIENT, span_of(line, (size_t)(out->scratch + out->used - line)));
     return line;
 }
 

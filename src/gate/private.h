@@ -91,7 +91,9 @@ void out_text(struct gate_out *out, enum gate_side side, const char *format, ...
 
 /* Append one line of a reply, regular whatever `text` is: control characters become "?", and what
  * passes `max` octets is cut off. `code` begins with the reply's code. Returns where it stands in
- * the scratch, from its code to its CRLF. */
+ * the scratch, from its code to its CRLF. The first only writes it there. */
+unsigned char *out_scratch_line(struct gate_out *out, struct span code, bool last, struct span text,
+                                size_t max);
 unsigned char *out_reply_line(struct gate_out *out, struct span code, bool last, struct span text,
                               size_t max);
 
@@ -160,7 +162,7 @@ bool body_end_refused(struct gate *g, struct gate_out *out);
 void body_end_chunk(struct gate *g, struct gate_out *out);
 
 /* Give up the message that is on its way: the server's copy is abandoned, the client's rest is
- * dropped, and then the session ends with `reply` (without CRLF). */
+ * dropped, and then the session ends with `reply`: regular lines, each with its CRLF. */
 void body_abandon(struct gate *g, struct gate_out *out, struct span reply, bool by_server);
 
 /* Is a body, or the rest of one, what the client sends now? */

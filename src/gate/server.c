@@ -23,16 +23,17 @@ static struct span first_line(struct span bytes)
     return line.len > 0 && line.ptr[line.len - 1] == '\r' ? span_head(line, line.len - 1) : line;
 }
 
-void reply_relay(struct gate *g, struct gate_out *out, const struct smtp_reply *reply,
-                 struct span bytes)
+/* The reply as the client may see it: as it is, or made regular in the scratch. */
+static struct span regular(struct gate *g, struct gate_out *out, const struct smtp_reply *reply,
+                           struct span bytes)
 {
     size_t max = g->policy->limits.reply_line;
+    unsigned char *begin = out->scratch + out->used;
     struct smtp_reply_line line;
     enum smtp_reply_error error;
 
     if (g->policy->verbatim || (!reply->bare_lf && !reply->dirty && reply->longest <= max)) {
-        out_bytes(out, GATE_CLIENT, bytes);
-        return;
+        return bytes;
     }
     struct gate_event event = {.kind = GATE_EVENT_PROTOCOL,
                                .side = GATE_SERVER,
@@ -42,9 +43,16 @@ void reply_relay(struct gate *g, struct gate_out *out, const struct smtp_reply *
                                                       : SPAN("reply line too long, cut")};
     gate_tell(g, out, &event);
     while (bytes.len > 0 && smtp_reply_line_parse(bytes, GATE_REPLY_LINE_READ, &line, &error) > 0) {
-        out_reply_line(out, bytes, line.last, line.text, max);
+        out_scratch_line(out, bytes, line.last, line.text, max);
         bytes = span_from(bytes, line.size);
     }
+    return span_of(begin, (size_t)(out->scratch + out->used - begin));
+}
+
+void reply_relay(struct gate *g, struct gate_out *out, const struct smtp_reply *reply,
+                 struct span bytes)
+{
+    out_bytes(out, GATE_CLIENT, regular(g, out, reply, bytes));
 }
 
 /* May the server answer `as` with 3yz? */
@@ -207,16 +215,14 @@ static void closing(struct gate *g, struct gate_out *out, const struct smtp_repl
 static void early(struct gate *g, struct gate_out *out, const struct smtp_reply *reply,
                   struct span bytes)
 {
-    struct span line = first_line(bytes);
-
     if (g->policy->verbatim) {
         reply_relay(g, out, reply, bytes);
     } else if (g->swallow != GATE_SWALLOW_NOTHING) {
         return; /* the message was given up already */
-    } else if (reply->code < 400 || reply->dirty || reply->lines > 1) {
+    } else if (reply->code < 400) {
         protocol_error(g, out, "reply before the end of data");
     } else {
-        body_abandon(g, out, line, true);
+        body_abandon(g, out, regular(g, out, reply, bytes), true);
     }
 }
 
