@@ -9,11 +9,13 @@
  * Addresses are looked up in no DNS: every client is "unknown", as with Postfix's
  * smtpd_peername_lookup = no.
  *
- * Everything foreign is escaped and cut to a length; what AUTH carries is in no event.
+ * Everything foreign is escaped and cut to a length. What AUTH carries is in no event, and a
+ * server's answer to it is logged by its codes alone.
  */
 #include "serve/smtplog.h"
 
 #include "base/line.h"
+#include "serve/secret.h"
 
 #include <errno.h>
 #include <string.h>
@@ -163,10 +165,10 @@ static void text_reject(struct line *line, const struct session *s, const struct
     line_put(line, SPAN(" from "));
     put_client(line, s);
     line_put(line, SPAN(": "));
-    line_escape(line, event->reply, TEXT_MAX);
+    line_escape(line, secret_reply(event), TEXT_MAX);
     put_envelope(line, event);
     if (event->verb == SMTP_VERB_UNKNOWN) {
-        put_bracketed(line, SPAN(" command=<"), event->word);
+        put_bracketed(line, SPAN(" command=<"), secret_word(event));
     }
     if (event->by_server) {
         line_put(line, SPAN(" by=server"));
@@ -227,11 +229,13 @@ static void text_limit(struct line *line, const struct session *s, const struct 
 static void text_after(struct line *line, const struct session *s, struct span what,
                        const struct gate_event *event)
 {
+    struct span text = secret_text(event);
+
     line_put(line, what);
     put_after(line, s, event);
-    if (event->text.len > 0) {
+    if (text.len > 0) {
         line_put(line, SPAN(": "));
-        line_escape(line, event->text, TEXT_MAX);
+        line_escape(line, text, TEXT_MAX);
     }
 }
 
@@ -277,7 +281,7 @@ static void text_event(const struct session *s, const struct gate_event *event)
         break;
     case GATE_EVENT_MASK:
         text_plain(&line, s, SPAN(": mask: "), event, SPAN("kept from the server"));
-        put_bracketed(&line, SPAN("; command=<"), event->word);
+        put_bracketed(&line, SPAN("; command=<"), secret_word(event));
         break;
     case GATE_EVENT_FRAMING:
         text_framing(&line, s, event);
@@ -383,9 +387,9 @@ static void json_event(const struct session *s, const struct gate_event *event)
     json_word(&line, SPAN(",\"side\":"),
               event->side == GATE_CLIENT ? SPAN("client") : SPAN("server"));
     json_word(&line, SPAN(",\"verb\":"), verb_name(event->verb));
-    json_field(&line, SPAN(",\"word\":"), event->word);
-    json_text(&line, SPAN(",\"reply\":"), event->reply);
-    json_text(&line, SPAN(",\"text\":"), event->text);
+    json_field(&line, SPAN(",\"word\":"), secret_word(event));
+    json_text(&line, SPAN(",\"reply\":"), secret_reply(event));
+    json_text(&line, SPAN(",\"text\":"), secret_text(event));
     json_field(&line, SPAN(",\"from\":"), event->from);
     json_field(&line, SPAN(",\"to\":"), event->to);
     json_field(&line, SPAN(",\"helo\":"), event->helo);
