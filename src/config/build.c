@@ -210,7 +210,7 @@ static const char *block_name(struct config_parser *parser, enum config_block bl
     return config_string(parser, name->text);
 }
 
-static void error_twice(struct config_parser *parser, enum config_block block, const char *name,
+void config_error_twice(struct config_parser *parser, enum config_block block, const char *name,
                         struct config_place place, struct config_place first)
 {
     config_error(parser, place, "%s \"%s\" is defined twice; the first is at %s:%u:%u",
@@ -223,7 +223,7 @@ static void begin_backend(struct config_parser *parser, const char *name, struct
 
     for (; *end != NULL; end = &(*end)->next) {
         if (name[0] != '\0' && span_equal(span_str((*end)->name), span_str(name))) {
-            error_twice(parser, CONFIG_BACKEND, name, place, (*end)->place);
+            config_error_twice(parser, CONFIG_BACKEND, name, place, (*end)->place);
         }
     }
     struct config_backend *backend = arena_alloc(&parser->config->arena, sizeof(*backend));
@@ -244,7 +244,7 @@ static void begin_listener(struct config_parser *parser, const char *name,
 
     for (; *end != NULL; end = &(*end)->next) {
         if (name[0] != '\0' && span_equal(span_str((*end)->name), span_str(name))) {
-            error_twice(parser, CONFIG_LISTENER, name, place, (*end)->place);
+            config_error_twice(parser, CONFIG_LISTENER, name, place, (*end)->place);
         }
     }
     struct config_listener *listener = arena_alloc(&parser->config->arena, sizeof(*listener));
@@ -264,7 +264,7 @@ static void begin_policy(struct config_parser *parser, const char *name, struct 
 
     for (; *end != NULL; end = &(*end)->next) {
         if (name[0] != '\0' && span_equal(span_str((*end)->name), span_str(name))) {
-            error_twice(parser, CONFIG_POLICY, name, place, (*end)->place);
+            config_error_twice(parser, CONFIG_POLICY, name, place, (*end)->place);
         }
     }
     struct config_policy *policy = arena_alloc(&parser->config->arena, sizeof(*policy));
@@ -294,6 +294,8 @@ void config_begin_block(struct config_parser *parser, enum config_block block,
         begin_backend(parser, name, place);
     } else if (block == CONFIG_LISTENER) {
         begin_listener(parser, name, place);
+    } else if (block == CONFIG_LIST) {
+        config_begin_list(parser, name, place);
     } else {
         begin_policy(parser, name, place);
     }
@@ -312,6 +314,7 @@ void config_end_block(struct config_parser *parser)
     parser->backend = NULL;
     parser->listener = NULL;
     parser->policy = NULL;
+    parser->list = NULL;
     parser->block_seen = NULL;
 }
 

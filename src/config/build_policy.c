@@ -168,11 +168,11 @@ static void error_list_word(struct config_parser *parser, const struct list_kind
 }
 
 static bool read_list(struct config_parser *parser, const struct list_kind *kind,
-                      const struct config_words *words, struct policy_list *list_r)
+                      const struct config_words *words, struct policy_words *list_r)
 {
     bool ok = true;
 
-    *list_r = (struct policy_list){.set = 0};
+    *list_r = (struct policy_words){.set = 0};
     for (const struct config_word *word = words->first; word != NULL; word = word->next) {
         bool others = span_equal_nocase(word->text, SPAN("others"));
         bool all = span_equal_nocase(word->text, SPAN("all"));
@@ -218,7 +218,7 @@ void config_set_command(struct config_parser *parser, const struct config_word *
                         const struct config_words *words)
 {
     bool also;
-    struct policy_list list;
+    struct policy_words list;
     int found = find_action(parser, action, policy_command_words, "command", &also);
 
     parser->edited = true;
@@ -231,7 +231,7 @@ void config_set_keyword(struct config_parser *parser, const struct config_word *
                         const struct config_words *words)
 {
     bool also;
-    struct policy_list list;
+    struct policy_words list;
     int found = find_action(parser, action, policy_keyword_words, "keyword", &also);
 
     parser->edited = true;

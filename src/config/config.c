@@ -118,6 +118,14 @@ struct config *config_from_options(const struct config_quick *quick, FILE *error
 void config_free(struct config **config)
 {
     if (*config != NULL) {
+        for (struct config_policy *policy = (*config)->policies; policy != NULL;
+             policy = policy->next) {
+            policy_rules_free(&policy->policy.rules);
+        }
+        for (struct config_list *list = (*config)->lists; list != NULL; list = list->next) {
+            struct policy_list *mine = (struct policy_list *)list->list;
+            policy_list_free(&mine);
+        }
         arena_free(&(*config)->arena);
         mem_free(*config);
         *config = NULL;

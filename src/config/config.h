@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "net/addr.h"
 #include "policy/policy.h"
+#include "policy/rule.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,35 @@ struct config_policy {
     const char *name;
     struct config_place place;
     struct policy policy;
+};
+
+/* How a list's file was when it was last read, to see whether it has changed. */
+struct config_stamp {
+    uint64_t device, inode, size;
+    uint64_t modified, changed; /* nanoseconds */
+};
+
+struct config_list_file {
+    struct config_list_file *next;
+    const char *path;
+    struct config_place place;
+    struct config_stamp stamp;
+};
+
+struct config_list_entry {
+    struct config_list_entry *next;
+    struct span text;
+    struct config_place place;
+};
+
+struct config_list {
+    struct config_list *next;
+    const char *name;
+    struct config_place place; /* of its block, or of the first rule that names it */
+    bool defined;              /* has a block */
+    struct config_list_entry *entries;
+    struct config_list_file *files;
+    const struct policy_list *list; /* owned; the slot that rules look into */
 };
 
 struct config_server {
@@ -67,6 +97,7 @@ struct config {
     unsigned workers;  /* default: one a core */
     unsigned sessions; /* most sessions of one worker; one more is answered 421 */
     unsigned drain;    /* seconds that sessions may take to end after TERM */
+    struct config_list *lists;
     struct config_policy *policies;
     struct config_backend *backends;
     struct config_listener *listeners;
@@ -88,6 +119,12 @@ struct config_quick {
 };
 struct config *config_from_options(const struct config_quick *quick, FILE *errors)
     __attribute__((warn_unused_result));
+
+/* Read the lists anew of which a file has changed since it was read, and put them in the place of
+ * the old ones, which are freed: no span of a list outlives this call, and none is held by rules. A
+ * list that cannot be read stays as it was, and why is written to `errors`, once for each change of
+ * its files. False where there was such a list. */
+bool config_lists_refresh(struct config *config, FILE *errors);
 
 void config_free(struct config **config);
 

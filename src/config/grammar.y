@@ -1,7 +1,7 @@
 /*
  * The configuration language (docs/configuration.md). The rules below are its reference; what a
- * statement does is in build.c and build_policy.c, and the words that it takes are in the tables
- * of policy/words.c, smtp/verb.c and smtp/keyword.c.
+ * statement does is in the build*.c files, and the words that it takes are in the tables of
+ * policy/words.c, policy/action.c, policy/field.c, smtp/verb.c and smtp/keyword.c.
  *
  * token.c prepares the tokens:
  *   - A word that begins a statement comes as that statement's own token; one that begins none of
@@ -9,6 +9,8 @@
  *     Anywhere else the same letters are just a WORD: `backend policy` is a backend of that name.
  *   - END ends every statement: a line end, a ";" or what stands before a "}". After a comma or an
  *     operator and inside parentheses a line end is none.
+ *   - A rule has words of its own: and, or, not, in, log, as, per. Behind an operator, "in" and "as"
+ *     they are words like any other: `verb = NOOP`.
  */
 %require "3.8"
 %define api.pure full
@@ -43,11 +45,19 @@ static void yyerror(const YYLTYPE *place, struct config_source *source, const ch
     struct span text;
     struct config_word word;
     struct config_words words;
+    struct policy_expr *expr;
+    struct {
+        struct config_word name, parameter;
+    } field;
+    struct config_operand operand;
+    struct config_effect effect;
 }
 
 %token END "the end of the statement"
 %token OPEN "{" CLOSE "}" COMMA ","
+%token LPAREN "(" RPAREN ")"
 %token <text> WORD "a word" STRING "a string in quotes" OPERATOR "an operator"
+%token <text> NOCASE "a pattern in quotes"
 %token UNKNOWN "an unknown statement"
 
 %token INCLUDE "include" HOSTNAME "hostname" USER "user" GROUP "group" WORKERS "workers"
@@ -57,9 +67,16 @@ static void yyerror(const YYLTYPE *place, struct config_source *source, const ch
 %token PROFILE "profile" BANNER "banner" EHLO "ehlo" STARTTLS "starttls" COMMAND "command"
 %token KEYWORD "keyword" FRAMING "framing" ENFORCE "enforce" RELAX "relax" FORWARD "forward"
 %token LIMIT "limit" TIMEOUT "timeout"
+%token LIST "list" FILE_ "file"
+%token WHEN "when" AND "and" OR "or" NOT "not" IN "in" AS "as" PER "per"
 
 %type <word> word string value
 %type <words> list values head
+%type <expr> expression conjunction unit condition
+%type <field> field
+%type <operand> operand
+%type <effect> effect doing arguments number
+%type <word> name
 
 %%
 
@@ -87,7 +104,25 @@ statement:
     | listener END                  { config_no_block(P, CONFIG_LISTENER, @END); yyerrok; }
     | policy open policy_statements "}"      { config_end_block(P); }
     | policy END                    { config_no_block(P, CONFIG_POLICY, @END); yyerrok; }
+    | list_block open list_statements "}"    { config_end_block(P); }
+    | list_block END                { config_no_block(P, CONFIG_LIST, @END); yyerrok; }
     | nothing
+    ;
+
+list_block:
+    LIST head                       { config_begin_block(P, CONFIG_LIST, &$head, @$); }
+    ;
+
+list_statements:
+    %empty
+    | list_statements list_statement
+    ;
+
+list_statement:
+    values END                      { config_add_entries(P, &$values); }
+    | FILE_ value END               { config_add_list_file(source, &$value); }
+    | END
+    | error END                     { yyerrok; }
     ;
 
 backend:
@@ -143,7 +178,78 @@ policy_statement:
     | FORWARD word END              { config_set_forward(P, &$word, @$); }
     | LIMIT word[name] word[number] END     { config_set_limit(P, &$name, &$number, @$); }
     | TIMEOUT word[name] word[time] END     { config_set_timeout(P, &$name, &$time, @$); }
+    | WHEN expression effect name END
+                                    { config_add_rule(P, $expression, &$effect, &$name, @$); }
     | nothing
+    ;
+
+expression:
+    conjunction
+    | expression OR conjunction     { $$ = config_or(P, $1, $3, @2); }
+    ;
+
+conjunction:
+    unit
+    | conjunction AND unit          { $$ = config_and(P, $1, $3, @2); }
+    ;
+
+unit:
+    condition
+    | "(" expression ")"            { $$ = $2; }
+    | NOT condition                 { $$ = config_not(P, $2, @1); }
+    | NOT "(" expression ")"        { $$ = config_not(P, $3, @1); }
+    ;
+
+condition:
+    field                           { $$ = config_condition(P, &$1.name, &$1.parameter, NULL,
+                                                            NULL); }
+    | field OPERATOR operand        { struct config_word op = {NULL, $2, @2};
+                                      $$ = config_condition(P, &$1.name, &$1.parameter, &op, &$3); }
+    | field IN value                { $$ = config_condition_list(P, &$1.name, &$1.parameter, true,
+                                                                 &$3); }
+    | field NOT IN value            { $$ = config_condition_list(P, &$1.name, &$1.parameter, false,
+                                                                 &$4); }
+    ;
+
+field:
+    word                            { $$.name = $1;
+                                      $$.parameter = (struct config_word){.next = NULL}; }
+    | word "(" string ")"           { $$.name = $1; $$.parameter = $3; }
+    ;
+
+operand:
+    word                            { $$ = (struct config_operand){.word = $1}; }
+    | string                        { $$ = (struct config_operand){.word = $1, .quoted = true}; }
+    | NOCASE                        { $$ = (struct config_operand){{NULL, $1, @1}, true, true}; }
+    ;
+
+/* `log` before an action is the rule's dry run; alone it is the action. */
+effect:
+    doing
+    | LOG                           { $$ = (struct config_effect){
+                                          .action = {NULL, SPAN("log"), @1}}; }
+    | LOG doing                     { $$ = $2; $$.dry = true; }
+    ;
+
+doing:
+    word arguments                  { $$ = $2; $$.action = $1; }
+    ;
+
+arguments:
+    %empty                          { $$ = (struct config_effect){.dry = false}; }
+    | string                        { $$ = (struct config_effect){.text = $1}; }
+    | number
+    | number string                 { $$ = $1; $$.text = $2; }
+    ;
+
+number:
+    word                            { $$ = (struct config_effect){.number = $1}; }
+    | word PER word                 { $$ = (struct config_effect){.number = $1, .period = $3}; }
+    ;
+
+name:
+    %empty                          { $$ = (struct config_word){.next = NULL}; }
+    | AS value                      { $$ = $2; }
     ;
 
 /* A block's name. Whatever else stands before the "{" is an error of its own, so that the block
@@ -201,23 +307,36 @@ static void yyerror(const YYLTYPE *place, struct config_source *source, const ch
     config_error_memory(source->parser);
 }
 
-enum { EXPECTED_MAX = 4 };
+enum { EXPECTED_MAX = 8 };
 
-/* "A, B or C" into `text_r`; "a statement" where one may begin. */
+static const char *expected_name(yysymbol_kind_t symbol, bool action)
+{
+    return action && symbol == YYSYMBOL_WORD ? "an action" : yysymbol_name(symbol);
+}
+
+/* "A, B or C" into `text_r`; "a statement" where one may begin. Where "log" may stand, a word is an
+ * action, and "log" is one of them. */
 static void describe_expected(const yypcontext_t *context, char *text_r, size_t size)
 {
     yysymbol_kind_t expected[EXPECTED_MAX];
     int count = yypcontext_expected_tokens(context, expected, EXPECTED_MAX);
     size_t used = 0;
+    bool action = false;
 
     snprintf(text_r, size, "a statement");
     for (int i = 0; i < count; i++) {
         if (expected[i] == YYSYMBOL_UNKNOWN) {
             return;
         }
+        if (expected[i] == YYSYMBOL_LOG) {
+            action = true;
+            count--;
+            memmove(&expected[i], &expected[i + 1], (size_t)(count - i) * sizeof(expected[0]));
+            i--;
+        }
     }
     for (int i = 0; i < count && used < size; i++) {
-        const char *name = yysymbol_name(expected[i]);
+        const char *name = expected_name(expected[i], action);
         const char *quote = strchr(name, ' ') != NULL ? "" : "\"";
         const char *between = i == 0 ? "" : i + 1 == count ? " or " : ", ";
         int n = snprintf(text_r + used, size - used, "%s%s%s%s", between, quote, name, quote);

@@ -207,6 +207,7 @@ static void set_defaults(struct config_parser *parser)
 void config_link(struct config_parser *parser)
 {
     resolve(parser);
+    config_link_lists(parser);
     check_backends(parser);
     for (struct config_listener *l = parser->config->listeners; l != NULL; l = l->next) {
         check_listener(parser, l);

@@ -5,7 +5,7 @@
  *     lexer.l   bytes -> words, strings, punctuation, line ends
  *     token.c   those -> the tokens of the grammar: where a statement begins and ends
  *     grammar.y tokens -> calls of the functions here, one a statement
- *     build.c, build_policy.c   what each statement does
+ *     build.c, build_policy.c, build_rule.c, build_list.c   what each statement does
  *     link.c    references, what is missing, what stands twice
  *
  * An error is written where it is found and reading goes on, so that one run shows them all.
@@ -19,8 +19,8 @@
 #include <stdalign.h>
 #include <sys/types.h>
 
-enum config_block { CONFIG_TOP, CONFIG_BACKEND, CONFIG_LISTENER, CONFIG_POLICY };
-enum { CONFIG_BLOCKS = CONFIG_POLICY + 1 };
+enum config_block { CONFIG_TOP, CONFIG_BACKEND, CONFIG_LISTENER, CONFIG_POLICY, CONFIG_LIST };
+enum { CONFIG_BLOCKS = CONFIG_LIST + 1 };
 
 enum {
     CONFIG_WORD_MAX = 255,    /* octets of a word */
@@ -29,6 +29,8 @@ enum {
     CONFIG_DEPTH_MAX = 16,   /* files that include one another */
     CONFIG_ERRORS_MAX = 100, /* more are not shown */
     CONFIG_ADDRS_MAX = 32,   /* addresses of one name */
+    CONFIG_PARENS_MAX = 50,  /* parentheses within one another */
+    CONFIG_LIST_FILE_MAX = 1024 * 1024 * 1024,
 };
 
 /* A word or string with its place. `text` borrows the source's content. */
@@ -36,6 +38,21 @@ struct config_word {
     struct config_word *next;
     struct span text;
     struct config_place place;
+};
+
+/* A value behind an operator: a word, a string, or a string with an i behind it. */
+struct config_operand {
+    struct config_word word;
+    bool quoted, nocase;
+};
+
+/* What stands behind the expression of a rule. */
+struct config_effect {
+    bool dry;
+    bool bad; /* which has been reported */
+    struct config_word action;
+    /* What the action has with it; text.ptr is NULL where it is missing. */
+    struct config_word number, period, text;
 };
 
 struct config_words {
@@ -76,6 +93,7 @@ struct config_parser {
     struct config_backend *backend;
     struct config_listener *listener;
     struct config_policy *policy;
+    struct config_list *list;
     struct policy_edit edit;
     unsigned errors_before; /* the block that is being built */
     bool edited;            /* a statement has changed the policy: too late for `profile` */
@@ -99,6 +117,9 @@ struct config_source {
 
     /* token.c */
     bool begin;      /* the next word begins a statement */
+    bool rule;       /* the statement is a rule, which has words of its own */
+    bool value;      /* the next word is a value or name, whatever it reads */
+    bool line_begin; /* the next token is the first of its line */
     bool goes_on;    /* the last token was a comma or an operator */
     unsigned parens; /* that are open */
     bool skip;       /* pass over the rest of the statement */
@@ -191,6 +212,8 @@ void config_set_log(struct config_parser *parser, const struct config_word *what
 void config_begin_block(struct config_parser *parser, enum config_block block,
                         const struct config_words *head, struct config_place place);
 void config_end_block(struct config_parser *parser);
+void config_error_twice(struct config_parser *parser, enum config_block block, const char *name,
+                        struct config_place place, struct config_place first);
 void config_no_block(struct config_parser *parser, enum config_block block,
                      struct config_place place);
 void config_add_server(struct config_parser *parser, const struct config_word *addr);
@@ -225,6 +248,36 @@ void config_set_limit(struct config_parser *parser, const struct config_word *na
 void config_set_timeout(struct config_parser *parser, const struct config_word *name,
                         const struct config_word *value, struct config_place place);
 
+/* build_rule.c. The expressions are NULL where they have an error, which has been reported. */
+struct policy_expr *config_condition(struct config_parser *parser, const struct config_word *field,
+                                     const struct config_word *parameter,
+                                     const struct config_word *op,
+                                     const struct config_operand *operand);
+struct policy_expr *config_condition_list(struct config_parser *parser,
+                                          const struct config_word *field,
+                                          const struct config_word *parameter, bool in,
+                                          const struct config_word *list);
+struct policy_expr *config_and(struct config_parser *parser, struct policy_expr *a,
+                               struct policy_expr *b, struct config_place place);
+struct policy_expr *config_or(struct config_parser *parser, struct policy_expr *a,
+                              struct policy_expr *b, struct config_place place);
+struct policy_expr *config_not(struct config_parser *parser, struct policy_expr *a,
+                               struct config_place place);
+void config_add_rule(struct config_parser *parser, const struct policy_expr *expr,
+                     const struct config_effect *effect, const struct config_word *name,
+                     struct config_place place);
+
+/* build_list.c. The list of that name; one that is not defined yet is noted as such. NULL when
+ * memory is out. */
+struct config_list *config_find_list(struct config_parser *parser, const struct config_word *name);
+void config_begin_list(struct config_parser *parser, const char *name, struct config_place place);
+void config_add_entries(struct config_parser *parser, const struct config_words *entries);
+void config_add_list_file(struct config_source *source, const struct config_word *path);
+void config_link_lists(struct config_parser *parser);
+
+/* Path of a file that this one names: relative to it. NULL when memory is out. */
+char *config_relative_path(const struct config_source *source, struct span path);
+
 /* link.c: after the last statement. */
 void config_link(struct config_parser *parser);
 
@@ -243,6 +296,7 @@ enum config_raw {
     CONFIG_RAW_NEWLINE,
     CONFIG_RAW_WORD,
     CONFIG_RAW_STRING,
+    CONFIG_RAW_NOCASE, /* a string with an i behind it */
     CONFIG_RAW_OPERATOR,
     CONFIG_RAW_ERROR, /* that has been reported */
     /* and ';', '{', '}', '(', ')', ',' as themselves */

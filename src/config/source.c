@@ -188,7 +188,7 @@ void config_read_content(struct config_parser *parser, const char *name, struct 
 
 /* A relative pattern is relative to the file that has it: the place from which the daemon was
  * started says nothing about where its configuration is. */
-static char *include_path(const struct config_source *source, struct span pattern)
+char *config_relative_path(const struct config_source *source, struct span pattern)
 {
     const char *slash = strrchr(source->name, '/');
     size_t dir = pattern.len > 0 && pattern.ptr[0] == '/' ? 0
@@ -229,7 +229,7 @@ void config_include(struct config_source *source, const struct config_word *patt
                      "include: more than %d files that include one another", CONFIG_DEPTH_MAX);
         return;
     }
-    char *path = include_path(source, pattern->text);
+    char *path = config_relative_path(source, pattern->text);
     if (path == NULL) {
         return;
     }

@@ -8,6 +8,7 @@
 
 enum { IN_TOP = 1 << CONFIG_TOP, IN_BACKEND = 1 << CONFIG_BACKEND };
 enum { IN_LISTENER = 1 << CONFIG_LISTENER, IN_POLICY = 1 << CONFIG_POLICY };
+enum { IN_LIST = 1 << CONFIG_LIST };
 
 static const struct statement {
     const char *name;
@@ -27,6 +28,8 @@ static const struct statement {
     {"backend", BACKEND, IN_TOP | IN_LISTENER, CONFIG_BACKEND, NULL},
     {"listener", LISTENER, IN_TOP, CONFIG_LISTENER, NULL},
     {"policy", POLICY, IN_TOP | IN_LISTENER, CONFIG_POLICY, NULL},
+    {"list", LIST, IN_TOP, CONFIG_LIST, NULL},
+    {"file", FILE_, IN_LIST, CONFIG_TOP, NULL},
     {"server", SERVER, IN_BACKEND, CONFIG_TOP, NULL},
     {"listen", LISTEN, IN_LISTENER, CONFIG_TOP, NULL},
     {"profile", PROFILE, IN_POLICY, CONFIG_TOP, NULL},
@@ -41,21 +44,18 @@ static const struct statement {
     {"forward", FORWARD, IN_POLICY, CONFIG_TOP, policy_forward_words},
     {"limit", LIMIT, IN_POLICY, CONFIG_TOP, NULL},
     {"timeout", TIMEOUT, IN_POLICY, CONFIG_TOP, NULL},
+    {"when", WHEN, IN_POLICY, CONFIG_TOP, NULL},
 
     /* What the language will have (design section 4): a file that already uses it deserves a
      * better answer than "unknown". */
-    {"list", 0, IN_TOP, CONFIG_TOP, NULL},
     {"tls", 0, IN_BACKEND | IN_LISTENER, CONFIG_TOP, NULL},
     {"identity", 0, IN_BACKEND, CONFIG_TOP, NULL},
-    {"when", 0, IN_POLICY, CONFIG_TOP, NULL},
 };
 enum { STATEMENTS = sizeof(statements) / sizeof(statements[0]) };
 
 static const char *const block_names[CONFIG_BLOCKS] = {
-    [CONFIG_TOP] = "top",
-    [CONFIG_BACKEND] = "backend",
-    [CONFIG_LISTENER] = "listener",
-    [CONFIG_POLICY] = "policy",
+    [CONFIG_TOP] = "top",       [CONFIG_BACKEND] = "backend", [CONFIG_LISTENER] = "listener",
+    [CONFIG_POLICY] = "policy", [CONFIG_LIST] = "list",
 };
 
 const char *config_block_name(enum config_block block)

@@ -32,6 +32,8 @@ static int end_statement(struct config_source *source, bool hold)
     source->skip = false;
     source->braces = 0;
     source->opens = CONFIG_TOP;
+    source->rule = false;
+    source->value = false;
     return END;
 }
 
@@ -99,12 +101,70 @@ static int begin_statement(struct config_source *source)
     source->statement = source->text;
     source->begin = false;
     source->since = 0;
+    source->rule = token == WHEN;
+    if (token == 0 && source->block == CONFIG_LIST) {
+        return WORD; /* an entry */
+    }
     if (token == 0) {
         config_statement_unknown(source, source->text);
         source->skip = true;
         return UNKNOWN;
     }
     return token;
+}
+
+/* Does this word begin a statement, in a line that would else go on with the rule before? What a
+ * rule lacks, a parenthesis perhaps, shall not take the statements behind it along. */
+static bool begins_next(const struct config_source *source)
+{
+    enum config_block opens;
+
+    return source->rule && source->line_begin && !source->value &&
+           config_statement_token(source->block, source->text, &opens) != 0;
+}
+
+/* A word within a rule. */
+static int rule_word(struct config_source *source)
+{
+    static const struct {
+        struct span word;
+        int token;
+        bool goes_on, value;
+    } words[] = {
+        {SPAN("and"), AND, true, false},  {SPAN("or"), OR, true, false},
+        {SPAN("not"), NOT, true, false},  {SPAN("in"), IN, true, true},
+        {SPAN("log"), LOG, false, false}, {SPAN("as"), AS, false, true},
+        {SPAN("per"), PER, false, false},
+    };
+
+    if (source->value) {
+        source->value = false;
+        return WORD;
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (span_equal_nocase(source->text, words[i].word)) {
+            source->goes_on = words[i].goes_on;
+            source->value = words[i].value;
+            return words[i].token;
+        }
+    }
+    return WORD;
+}
+
+static int take_paren(struct config_source *source)
+{
+    source->begin = false;
+    if (source->raw == ')') {
+        source->parens -= source->parens > 0;
+        return RPAREN;
+    }
+    if (source->parens == CONFIG_PARENS_MAX) {
+        config_error(source->parser, source->place, "more than %d parentheses within one another",
+                     CONFIG_PARENS_MAX);
+        return CONFIG_YYerror;
+    }
+    source->parens++;
+    return LPAREN;
 }
 
 /* Does a line go on that ends in this? The words are operators of expressions. */
@@ -176,22 +236,26 @@ static int take_raw(struct config_source *source)
     case '}':
         return close_brace(source);
     case CONFIG_RAW_WORD:
-        return source->begin ? begin_statement(source) : WORD;
+        if (begins_next(source)) {
+            return end_statement(source, true);
+        }
+        return source->begin ? begin_statement(source) : source->rule ? rule_word(source) : WORD;
     case CONFIG_RAW_STRING:
+    case CONFIG_RAW_NOCASE:
         source->begin = false;
-        return STRING;
+        source->value = false;
+        return source->raw == CONFIG_RAW_STRING ? STRING : NOCASE;
     case ',':
         source->begin = false;
         source->goes_on = true;
         return COMMA;
     case '(':
     case ')':
-        source->parens += source->raw == '(' ? 1 : source->parens > 0 ? -1 : 0;
-        source->begin = false;
-        return OPERATOR;
+        return take_paren(source);
     case CONFIG_RAW_OPERATOR:
         source->begin = false;
         source->goes_on = true;
+        source->value = true;
         return OPERATOR;
     default:
         source->begin = false;
@@ -206,7 +270,9 @@ int config_yylex(CONFIG_YYSTYPE *value, CONFIG_YYLTYPE *place, struct config_sou
     /* Without memory there is no use in reading on: let the grammar see the end. */
     while (token == 0 && !source->parser->out_of_memory) {
         read_raw(source);
+        int raw = source->raw;
         token = source->skip ? skip_raw(source) : take_raw(source);
+        source->line_begin = raw == CONFIG_RAW_NEWLINE || (source->line_begin && source->held);
         if (source->raw == CONFIG_RAW_END) {
             break; /* token is 0 only where all is closed: the grammar's end of file */
         }
@@ -229,6 +295,9 @@ void config_token_describe(const struct config_source *source, char *text_r, siz
         snprintf(text_r, size, "the end of the line");
     } else {
         snprintf(text_r, size, "%s\"%.*s%s\"",
-                 source->raw == CONFIG_RAW_STRING ? "the string " : "", SPAN_ARG(text), dots);
+                 source->raw == CONFIG_RAW_STRING   ? "the string "
+                 : source->raw == CONFIG_RAW_NOCASE ? "the pattern "
+                                                    : "",
+                 SPAN_ARG(text), dots);
     }
 }

@@ -24,7 +24,7 @@ static uint64_t table_named(const uint8_t *table, unsigned words)
 }
 
 static void table_edit(uint8_t *table, unsigned words, uint64_t *named, uint8_t action,
-                       struct policy_list list)
+                       struct policy_words list)
 {
     for (unsigned i = 0; i < words; i++) {
         bool listed = i > 0 && (list.set >> i & 1) != 0;
@@ -38,10 +38,10 @@ static void table_edit(uint8_t *table, unsigned words, uint64_t *named, uint8_t 
 
 /* `allow LIST` is `DENY all` and then `also LIST`. */
 static void table_allow_only(uint8_t *table, unsigned words, uint64_t *named, uint8_t allow,
-                             uint8_t deny, struct policy_list list)
+                             uint8_t deny, struct policy_words list)
 {
     if (!list.all && !list.others) {
-        table_edit(table, words, named, deny, (struct policy_list){.all = true});
+        table_edit(table, words, named, deny, (struct policy_words){.all = true});
     }
     table_edit(table, words, named, allow, list);
 }
@@ -56,7 +56,7 @@ void policy_edit_begin(struct policy_edit *edit_r, struct policy *policy_r,
 }
 
 void policy_edit_command(struct policy_edit *edit, enum policy_command action, bool also,
-                         struct policy_list list)
+                         struct policy_words list)
 {
     uint8_t *table = edit->policy->command;
 
@@ -69,7 +69,7 @@ void policy_edit_command(struct policy_edit *edit, enum policy_command action, b
 }
 
 void policy_edit_keyword(struct policy_edit *edit, enum policy_keyword action, bool also,
-                         struct policy_list list)
+                         struct policy_words list)
 {
     uint8_t *table = edit->policy->keyword;
 

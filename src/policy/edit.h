@@ -18,7 +18,7 @@ struct policy_edit {
 };
 
 /* The words of one statement: the named ones, and the two words that stand for many. */
-struct policy_list {
+struct policy_words {
     uint64_t set; /* bit i: verb or keyword i */
     bool others;
     bool all;
@@ -31,10 +31,10 @@ void policy_edit_begin(struct policy_edit *edit_r, struct policy *policy_r,
 /* `command ACTION LIST`. ALLOW refuses whatever is not in the list, unless the list has `others`
  * and thereby speaks of everything; `also` is ALLOW that leaves the rest as it was. */
 void policy_edit_command(struct policy_edit *edit, enum policy_command action, bool also,
-                         struct policy_list list);
+                         struct policy_words list);
 
 /* `keyword ACTION LIST`, likewise; what ALLOW leaves out is hidden. */
 void policy_edit_keyword(struct policy_edit *edit, enum policy_keyword action, bool also,
-                         struct policy_list list);
+                         struct policy_words list);
 
 #endif

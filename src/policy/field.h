@@ -1,18 +1,19 @@
 /*
  * The catalogue of fields: what a rule can ask about, and when it is known.
  *
- * One table (field.c) makes the parser, its type errors, `ehlogate fields` and the manual. A field's
- * value stands at its offset in struct facts, which the engine fills before it asks for a stage's
- * verdict; what belongs to a later stage is undefined until then and no rule of this stage reads it.
+ * One table (field.c) makes the parser, its type errors, `ehlogate fields` and the manual. A
+ * field's value stands at its offset in struct facts, which the engine fills before it asks for a
+ * stage's verdict; what belongs to a later stage is undefined until then and no rule of this stage
+ * reads it.
  */
 #ifndef POLICY_FIELD_H
 #define POLICY_FIELD_H
 
 #include "base/span.h"
-#include "smtp/keyword.h"
 
-/* When the engine asks. A rule is asked at the latest stage among its fields, each time that stage
- * comes: once a session, a command, a recipient, a part. */
+/* When the engine asks. A rule is asked at the earliest stage at which all its fields are known
+ * (see policy_field_stages()), each time that stage comes: once a session, a command, a recipient,
+ * a part. */
 enum policy_stage {
     POLICY_STAGE_CONNECT,  /* the client is connected; the server is not yet dialled */
     POLICY_STAGE_COMMAND,  /* each command, before anything else is done with it */
@@ -32,11 +33,13 @@ enum { POLICY_STAGES = POLICY_STAGE_REPLY + 1 };
 
 enum policy_type {
     POLICY_TYPE_FLAG,    /* `tls`, `not tls` */
-    POLICY_TYPE_NUMBER,  /* = != < <= > >=, sizes and times with their units */
+    POLICY_TYPE_NUMBER,  /* = != < <= > >= */
+    POLICY_TYPE_SIZE,    /* the same, of octets: 512, 64K, 10M, 1G */
     POLICY_TYPE_TEXT,    /* = != (letters folded), ~ !~, in LIST */
     POLICY_TYPE_ADDRESS, /* = != in LIST: an IP address against addresses and networks */
     POLICY_TYPE_HEADER,  /* header("Name"): text, any of the fields of that name */
 };
+enum { POLICY_TYPES = POLICY_TYPE_HEADER + 1 };
 
 /* An IP address; IPv4 as ::ffff:a.b.c.d. */
 struct policy_address {
@@ -84,19 +87,19 @@ struct facts {
     struct span mail_from; /* "" for <> */
     struct span mail_local, mail_domain;
     uint64_t mail_length;
-    uint64_t mail_size; /* SIZE=, 0 where none */
+    uint64_t mail_size;                                     /* SIZE=, 0 where none */
     struct span mail_body, mail_ret, mail_auth, mail_envid; /* parameters; empty where none */
     bool mail_smtputf8, mail_requiretls, mail_route, mail_special;
     struct span rcpt_to, rcpt_local, rcpt_domain;
     uint64_t rcpt_length;
-    uint64_t rcpt_count;    /* RCPT of this transaction, this one counted */
-    uint64_t rcpt_rejected; /* refused by the server in this transaction */
+    uint64_t rcpt_count;        /* RCPT of this transaction, this one counted */
+    uint64_t rcpt_rejected;     /* refused by the server in this transaction */
     uint64_t rcpt_domain_count; /* recipients so far in this recipient's domain */
     struct span rcpt_notify, rcpt_orcpt;
     bool rcpt_route, rcpt_percent, rcpt_quoted, rcpt_special;
     /* the server */
-    struct span greeting;     /* its first line's text */
-    struct span offer;        /* one EHLO keyword's line */
+    struct span greeting;      /* its first line's text */
+    struct span offer;         /* one EHLO keyword's line */
     struct span offer_keyword; /* its word */
     uint64_t reply_code;
     struct span reply_enhanced, reply_text;
@@ -122,8 +125,9 @@ struct facts {
 struct policy_field {
     const char *name; /* "rcpt.count" */
     enum policy_type type;
-    enum policy_stage stage;
-    uint16_t offset; /* in struct facts */
+    enum policy_stage stage; /* where it becomes known */
+    bool each;               /* of one recipient or part of several: not known after its stage */
+    uint16_t offset;         /* in struct facts */
     const char *about;
     const char *example; /* a condition: `rcpt.count > 100` */
 };
@@ -132,7 +136,12 @@ extern const struct policy_field policy_fields[]; /* ends with name NULL; by nam
 const struct policy_field *policy_field_find(struct span name);
 const struct policy_field *policy_field_nearest(struct span name);
 
+/* The stages at which the field has its value, bit by enum policy_stage: from its own on, as far as
+ * what the client does is concerned; the server's greeting, EHLO lines and replies are known only
+ * while they come. */
+uint16_t policy_field_stages(const struct policy_field *field);
+
 extern const char *const policy_stage_words[]; /* "connect", …, by enum policy_stage */
-extern const char *const policy_type_words[];
+extern const char *const policy_type_words[];  /* "flag", …, by enum policy_type */
 
 #endif

@@ -91,14 +91,17 @@ struct policy_timeouts {
     uint32_t data_end;   /* the server's reply to the final dot */
 };
 
+struct policy_rules; /* policy/rule.h */
+
 struct policy {
-    const char *profile;     /* borrowed: name of the profile it began as */
-    const char *banner_text; /* owned by the configuration's arena; NULL unless BANNER_TEXT */
-    uint8_t banner;          /* enum policy_banner */
-    uint8_t ehlo;            /* enum policy_ehlo */
-    uint8_t starttls;        /* enum policy_starttls */
-    uint8_t checks;          /* enum policy_check, those in force */
-    bool verbatim;           /* forward commands and replies as received, not in canonical form */
+    const char *profile;        /* borrowed: name of the profile it began as */
+    struct policy_rules *rules; /* in the configuration's arena; NULL where there is none */
+    const char *banner_text;    /* owned by the configuration's arena; NULL unless BANNER_TEXT */
+    uint8_t banner;             /* enum policy_banner */
+    uint8_t ehlo;               /* enum policy_ehlo */
+    uint8_t starttls;           /* enum policy_starttls */
+    uint8_t checks;             /* enum policy_check, those in force */
+    bool verbatim; /* forward commands and replies as received, not in canonical form */
     uint8_t command[SMTP_VERB_WORDS];  /* enum policy_command; [UNKNOWN] for words not known */
     uint8_t keyword[SMTP_KEYWORDS];    /* enum policy_keyword; [UNKNOWN] for words not known */
     uint8_t framing[SMTP_BODY_EVENTS]; /* enum policy_framing, for events that can be refused */
@@ -147,7 +150,7 @@ extern const struct policy_profile policy_profiles[]; /* ends with name NULL */
 const struct policy_profile *policy_profile_find(struct span name);
 
 /* Begin `policy_r` as that profile. Bytes between its fields are zero, so that two policies without
- * a text of their own can be compared with memcmp(). */
+ * a text of their own and rules can be compared with memcmp(). */
 void policy_begin(struct policy *policy_r, const struct policy_profile *profile);
 
 /* The name by which a policy knows event `i` of policy_event_words. A lone dot has no word: it is

@@ -11,6 +11,7 @@
  * or, where nothing is allowed by name, `ACTION all` and the exceptions.
  */
 #include "policy/policy.h"
+#include "policy/rule.h"
 
 enum { COLUMNS = 100, NAME_WIDTH = 8 };
 
@@ -243,4 +244,7 @@ void policy_print(const struct policy *policy, FILE *out, const char *indent)
     fprintf(out, "%s%-*s %s\n", indent, NAME_WIDTH, "forward",
             policy_forward_words[policy->verbatim]);
     print_numbers(policy, out, indent);
+    if (policy->rules != NULL) {
+        policy_rules_print(policy->rules, out, indent);
+    }
 }

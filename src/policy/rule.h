@@ -1,15 +1,19 @@
 /*
- * Rules: `when EXPRESSION [log] ACTION ["TEXT"]`, compiled once, asked without allocation.
+ * Rules: `when EXPRESSION [log] ACTION [ARGUMENT] [as NAME]`, compiled once, asked without
+ * allocation.
  *
  *     expression = or-part { "or" or-part }
  *     or-part    = and-part { "and" and-part }
  *     and-part   = [ "not" ] ( "(" expression ")" | condition )
- *     condition  = flag | field operator value | field "in" list-name
+ *     condition  = flag | field operator value | field [ "not" ] "in" list-name
  *     operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"
  *     value      = number with unit | "text" | word | "pattern"[i]
  *
  * The configuration's grammar builds the expression bottom-up with the functions below; each says
  * what is wrong in words for the admin, with the nearest known word where one was mistyped.
+ *
+ * A text that is not there is the empty text. A condition on header("Name") holds when it does for
+ * any field of that name; where there is none, when it does for the empty text.
  */
 #ifndef POLICY_RULE_H
 #define POLICY_RULE_H
@@ -17,6 +21,8 @@
 #include "base/arena.h"
 #include "policy/field.h"
 #include "policy/list.h"
+
+#include <stdio.h>
 
 enum policy_action {
     POLICY_ACTION_NONE,     /* no rule had a verdict */
@@ -35,14 +41,25 @@ enum policy_action {
 };
 enum { POLICY_ACTIONS = POLICY_ACTION_LOG + 1 };
 
+enum policy_argument {
+    POLICY_ARGUMENT_NONE,
+    POLICY_ARGUMENT_TEXT, /* may have a reply text */
+    POLICY_ARGUMENT_TIME, /* delay 5s */
+    POLICY_ARGUMENT_RATE, /* limit 10 per 60s; may have a reply text */
+};
+
 struct policy_action_info {
     const char *name;
     const char *about;
     uint16_t stages; /* bit per enum policy_stage at which it makes sense */
-    const char *why; /* why not elsewhere, for the error */
-    bool text;       /* takes a reply text */
+    const char *why; /* why not elsewhere, for the error; NULL where it always makes sense */
+    enum policy_argument argument;
+    const char *classes; /* of replies that its text may be: "45" */
 };
 const struct policy_action_info *policy_action_info(enum policy_action action);
+
+/* The names of the actions from POLICY_ACTION_ALLOW on, NULL-terminated. */
+extern const char *const policy_action_words[];
 
 struct policy_expr;  /* a node; lives in the arena */
 struct policy_rules; /* all rules of one policy; lives in the arena, run-time memory beside it */
@@ -50,58 +67,108 @@ struct policy_rules; /* all rules of one policy; lives in the arena, run-time me
 /* What a rule does. */
 struct policy_effect {
     enum policy_action action;
-    bool dry;            /* `log` stood before the action: tell what it would have done */
-    const char *text;    /* "550 5.7.1 Attachment refused", checked at load; NULL: a standard one */
-    uint64_t number;     /* DELAY: milliseconds; LIMIT: how many … */
-    uint64_t period;     /* … in how many milliseconds */
+    bool dry;         /* `log` stood before the action: tell what it would have done */
+    const char *text; /* "550 5.7.1 Attachment refused", checked at load; NULL: a standard one */
+    uint64_t number;  /* DELAY: milliseconds; LIMIT: how many … */
+    uint64_t period;  /* … in how many milliseconds */
 };
 
 struct policy_rule {
     const char *name; /* given, or "line 12" */
+    bool named;       /* given */
     const struct policy_expr *expr;
     struct policy_effect effect;
     enum policy_stage stage;
-    unsigned line;  /* of the configuration */
-    uint64_t hits;  /* its counter, of this process */
+    unsigned line;            /* of the configuration */
+    uint64_t hits;            /* its counter, of this process */
+    uint64_t exceeded;        /* how often a pattern of it gave up at a limit, and did not match */
+    bool told;                /* policy_rules_exceeded() has returned it */
+    struct policy_rule *next; /* of the same stage */
 };
 
-/* Building. Each returns NULL with a message in error_r (of POLICY_RULE_ERROR octets) or, when
- * memory is out, with an empty one. */
-enum { POLICY_RULE_ERROR = 512 };
-enum policy_operator { POLICY_IS, POLICY_EQ, POLICY_NE, POLICY_LT, POLICY_LE, POLICY_GT, POLICY_GE,
-                       POLICY_MATCH, POLICY_NO_MATCH, POLICY_IN, POLICY_NOT_IN };
+/* What is wrong, and with which part of the rule. `text` is empty when memory is out. */
+enum policy_part {
+    POLICY_PART_FIELD,
+    POLICY_PART_PARAMETER,
+    POLICY_PART_OPERATOR,
+    POLICY_PART_OPERAND,
+    POLICY_PART_EXPRESSION,
+    POLICY_PART_ACTION,
+    POLICY_PART_TEXT,
+    POLICY_PART_NAME,
+};
+enum { POLICY_FAULT_MAX = 512 };
+struct policy_fault {
+    enum policy_part part;
+    char text[POLICY_FAULT_MAX];
+};
+
+enum policy_operator {
+    POLICY_IS, /* the field alone */
+    POLICY_EQ,
+    POLICY_NE,
+    POLICY_LT,
+    POLICY_LE,
+    POLICY_GT,
+    POLICY_GE,
+    POLICY_MATCH,
+    POLICY_NO_MATCH,
+    POLICY_IN,
+    POLICY_NOT_IN,
+};
+extern const char *const policy_operator_words[]; /* "", "=", "!=", …, NULL */
 
 struct policy_operand {
-    struct span text;
-    bool quoted;      /* in double quotes */
-    bool nocase;      /* "…"i */
+    struct span text;                      /* IN: the list's name */
+    bool quoted;                           /* in double quotes */
+    bool nocase;                           /* "…"i */
     const struct policy_list *const *list; /* IN: the list's slot, which a reload replaces */
 };
 
-/* `parameter`: header("Name"); else empty. */
-const struct policy_expr *policy_expr_condition(struct policy_rules *rules, struct span field,
-                                                struct span parameter, enum policy_operator op,
-                                                const struct policy_operand *operand,
-                                                char *error_r);
-const struct policy_expr *policy_expr_and(struct policy_rules *rules, const struct policy_expr *a,
-                                          const struct policy_expr *b, char *error_r);
-const struct policy_expr *policy_expr_or(struct policy_rules *rules, const struct policy_expr *a,
-                                         const struct policy_expr *b, char *error_r);
-const struct policy_expr *policy_expr_not(struct policy_rules *rules, const struct policy_expr *a,
-                                          char *error_r);
+/* The building of an expression. Each returns NULL and a fault. `parameter`: header("Name"); else
+ * its ptr is NULL. Texts are copied. */
+struct policy_expr *policy_expr_condition(struct policy_rules *rules, struct span field,
+                                          struct span parameter, enum policy_operator op,
+                                          const struct policy_operand *operand,
+                                          struct policy_fault *fault_r);
+
+/* These take over both expressions: neither may be used for anything else. */
+struct policy_expr *policy_expr_and(struct policy_rules *rules, struct policy_expr *a,
+                                    struct policy_expr *b, struct policy_fault *fault_r);
+struct policy_expr *policy_expr_or(struct policy_rules *rules, struct policy_expr *a,
+                                   struct policy_expr *b, struct policy_fault *fault_r);
+struct policy_expr *policy_expr_not(struct policy_rules *rules, struct policy_expr *a,
+                                    struct policy_fault *fault_r);
+
+/* Does it hold for these facts? Asks for no memory where patterns have machine code (JIT); where
+ * they have none, PCRE2 grows its frames up to a limit and keeps them. */
+struct policy_eval {
+    const struct facts *facts;
+    bool exceeded; /* out: a pattern gave up at a limit */
+};
+bool policy_expr_holds(const struct policy_expr *expr, struct policy_eval *eval);
+
+/* The expression as text that reads back as the same. */
+void policy_expr_print(const struct policy_expr *expr, FILE *out);
 
 struct policy_rules *policy_rules_new(struct arena *arena) __attribute__((warn_unused_result));
 
-/* Free what is not in the arena: compiled patterns and their match data. */
-void policy_rules_free(struct policy_rules *rules);
+/* Free what is not in the arena: compiled patterns. */
+void policy_rules_free(struct policy_rules **rules);
 
-/* Append a rule. False with a message when the action makes no sense at the expression's stage or
- * its text is no reply of the right class ("550 5.7.1 …", enhanced code and class agreeing). */
+/* Append a rule; `name` NULL for none. False and a fault when the fields are never known together,
+ * the action makes no sense where they are, its text is no reply of the right class ("550 5.7.1 …",
+ * code and enhanced code agreeing), or another rule has that name. */
 bool policy_rules_add(struct policy_rules *rules, const char *name, const struct policy_expr *expr,
-                      const struct policy_effect *effect, unsigned line, char *error_r);
+                      const struct policy_effect *effect, unsigned line,
+                      struct policy_fault *fault_r) __attribute__((warn_unused_result));
 
-/* Does any rule ask at that stage? The engine gathers no facts where none does. */
+/* Does any rule ask at that stage? The engine gathers no facts where none does. `rules` may be
+ * NULL here and in policy_rules_next(): no rule. */
 bool policy_rules_ask(const struct policy_rules *rules, enum policy_stage stage);
+
+/* Does any rule read that field? What is costly to know need not be known. */
+bool policy_rules_read(const struct policy_rules *rules, const struct policy_field *field);
 
 /* The next rule of that stage that applies to the facts, after `after` (NULL: from the first), in
  * the order of the configuration; NULL when there is none. Counts the hit. The engine goes on after
@@ -109,10 +176,17 @@ bool policy_rules_ask(const struct policy_rules *rules, enum policy_stage stage)
 struct policy_rule *policy_rules_next(struct policy_rules *rules, enum policy_stage stage,
                                       const struct facts *facts, const struct policy_rule *after);
 
+/* A rule of which a pattern gave up at a limit for the first time since the rules were made, each
+ * once; NULL when there is none left. To be asked after policy_rules_next(). */
+const struct policy_rule *policy_rules_exceeded(struct policy_rules *rules);
+
 /* The header fields that the rules name, for the engine to keep. */
 size_t policy_rules_headers(const struct policy_rules *rules, const char *const **names_r);
 
 /* All rules, in order. */
 size_t policy_rules_list(const struct policy_rules *rules, struct policy_rule *const **rules_r);
+
+/* The rules as statements, each on a line behind `indent`. */
+void policy_rules_print(const struct policy_rules *rules, FILE *out, const char *indent);
 
 #endif

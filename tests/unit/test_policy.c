@@ -179,7 +179,7 @@ static void pix_can_mask_the_rest(void **state)
     struct policy_edit edit;
 
     policy_edit_begin(&edit, &p, policy_profile_find(SPAN("pix-mailguard")));
-    policy_edit_command(&edit, POLICY_COMMAND_MASK, false, (struct policy_list){.others = true});
+    policy_edit_command(&edit, POLICY_COMMAND_MASK, false, (struct policy_words){.others = true});
     assert_string_equal(verbs(&p, POLICY_COMMAND_ALLOW), SEVEN);
     assert_string_equal(verbs(&p, POLICY_COMMAND_NOOP), "");
     assert_int_equal(p.command[SMTP_VERB_UNKNOWN], POLICY_COMMAND_MASK);
@@ -281,9 +281,9 @@ static void numbers_have_their_fields(void **state)
 
 /* ---- statements ---- */
 
-static struct policy_list list_of(uint64_t set)
+static struct policy_words list_of(uint64_t set)
 {
-    return (struct policy_list){.set = set};
+    return (struct policy_words){.set = set};
 }
 
 static void allow_means_only_these(void **state)
@@ -326,7 +326,7 @@ static void others_are_what_nothing_names(void **state)
                         list_of(smtp_keyword_bit(SMTP_KEYWORD_CHUNKING)));
     policy_edit_keyword(&edit, POLICY_KEYWORD_ALLOW, true,
                         list_of(smtp_keyword_bit(SMTP_KEYWORD_SIZE)));
-    policy_edit_keyword(&edit, POLICY_KEYWORD_MASK, false, (struct policy_list){.others = true});
+    policy_edit_keyword(&edit, POLICY_KEYWORD_MASK, false, (struct policy_words){.others = true});
     assert_string_equal(keywords(&p, POLICY_KEYWORD_ALLOW), "SIZE");
     assert_string_equal(keywords(&p, POLICY_KEYWORD_HIDE), "CHUNKING");
     assert_int_equal(p.keyword[SMTP_KEYWORD_UNKNOWN], POLICY_KEYWORD_MASK);
@@ -340,7 +340,7 @@ static void others_spare_what_the_profile_names(void **state)
     struct policy_edit edit;
 
     policy_edit_begin(&edit, &p, policy_profile_find(SPAN("esmtp")));
-    policy_edit_command(&edit, POLICY_COMMAND_NOOP, false, (struct policy_list){.others = true});
+    policy_edit_command(&edit, POLICY_COMMAND_NOOP, false, (struct policy_words){.others = true});
     assert_string_equal(verbs(&p, POLICY_COMMAND_ALLOW),
                         "HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT HELP AUTH STARTTLS");
     assert_string_equal(verbs(&p, POLICY_COMMAND_DROP), "GET POST CONNECT");
@@ -357,7 +357,7 @@ static void allow_others_refuses_nothing(void **state)
     policy_edit_begin(&edit, &p, policy_profile_find(SPAN("asa-esmtp")));
     policy_edit_keyword(&edit, POLICY_KEYWORD_HIDE, false,
                         list_of(smtp_keyword_bit(SMTP_KEYWORD_SIZE)));
-    policy_edit_keyword(&edit, POLICY_KEYWORD_ALLOW, false, (struct policy_list){.others = true});
+    policy_edit_keyword(&edit, POLICY_KEYWORD_ALLOW, false, (struct policy_words){.others = true});
     assert_string_equal(keywords(&p, POLICY_KEYWORD_HIDE), "SIZE");
     assert_string_equal(keywords(&p, POLICY_KEYWORD_MASK), "");
     assert_int_equal(p.keyword[SMTP_KEYWORD_UNKNOWN], POLICY_KEYWORD_ALLOW);
@@ -369,13 +369,13 @@ static void all_begins_anew(void **state)
     struct policy_edit edit;
 
     policy_edit_begin(&edit, &p, policy_profile_find(SPAN("esmtp")));
-    policy_edit_command(&edit, POLICY_COMMAND_REFUSE, false, (struct policy_list){.all = true});
+    policy_edit_command(&edit, POLICY_COMMAND_REFUSE, false, (struct policy_words){.all = true});
     policy_edit_command(&edit, POLICY_COMMAND_ALLOW, true, list_of((uint64_t)1 << SMTP_VERB_QUIT));
-    policy_edit_command(&edit, POLICY_COMMAND_MASK, false, (struct policy_list){.others = true});
+    policy_edit_command(&edit, POLICY_COMMAND_MASK, false, (struct policy_words){.others = true});
     assert_string_equal(verbs(&p, POLICY_COMMAND_ALLOW), "QUIT");
     assert_string_equal(verbs(&p, POLICY_COMMAND_REFUSE), "");
     assert_int_equal(p.command[SMTP_VERB_HELO], POLICY_COMMAND_MASK);
-    policy_edit_command(&edit, POLICY_COMMAND_ALLOW, false, (struct policy_list){.all = true});
+    policy_edit_command(&edit, POLICY_COMMAND_ALLOW, false, (struct policy_words){.all = true});
     assert_string_equal(verbs(&p, POLICY_COMMAND_MASK), "");
     assert_int_equal(p.command[SMTP_VERB_UNKNOWN], POLICY_COMMAND_ALLOW);
 }
