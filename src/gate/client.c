@@ -86,7 +86,7 @@ static void envelope_event(struct gate_event *event, const struct smtp_command *
 {
     if (c->verb == SMTP_VERB_RCPT) {
         event->to = c->path.text;
-    } else if (c->verb == SMTP_VERB_MAIL) {
+    } else if ((smtp_verb_info(c->verb)->flags & SMTP_VERB_TRANSACTION) != 0) {
         event->from = c->path.text;
     }
 }
@@ -129,11 +129,12 @@ static void expect_reply(struct gate *g, struct gate_out *out, const struct smtp
                          enum smtp_verb as)
 {
     struct gate_pending pending = {.verb = (uint8_t)c->verb, .as = (uint8_t)as};
+    unsigned flags = smtp_verb_info(as)->flags;
     bool named = true;
 
-    if (as == SMTP_VERB_MAIL || as == SMTP_VERB_RCPT) {
+    if (as == SMTP_VERB_RCPT || (flags & SMTP_VERB_TRANSACTION) != 0) {
         pending.arg = mem_string(c->path.text);
-    } else if (as == SMTP_VERB_HELO || as == SMTP_VERB_EHLO) {
+    } else if ((flags & SMTP_VERB_HELLO) != 0) {
         pending.arg = mem_string(c->args);
     } else {
         named = false;

@@ -83,7 +83,8 @@ static void tell_reject(struct gate *g, struct gate_out *out, const struct gate_
                                .reply = first_line(bytes)};
     if (p->arg != NULL && p->verb == SMTP_VERB_RCPT) {
         event.to = span_str(p->arg);
-    } else if (p->arg != NULL && p->verb == SMTP_VERB_MAIL) {
+    } else if (p->arg != NULL &&
+               (smtp_verb_info((enum smtp_verb)p->as)->flags & SMTP_VERB_TRANSACTION) != 0) {
         event.from = span_str(p->arg);
     }
     gate_tell(g, out, &event);
