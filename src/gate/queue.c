@@ -79,6 +79,11 @@ struct gate_pending *queue_head(struct gate_queue *q)
     return q->len > 0 ? place(q, 0) : NULL;
 }
 
+const struct gate_pending *queue_first(const struct gate_queue *q)
+{
+    return q->len > 0 ? place(q, 0) : NULL;
+}
+
 const struct gate_pending *queue_tail(const struct gate_queue *q)
 {
     return q->len > 0 ? place(q, q->len - 1) : NULL;

@@ -36,6 +36,7 @@ bool queue_push(struct gate_queue *q, const struct gate_pending *pending)
 
 /* The oldest and the newest, NULL when the queue is empty. */
 struct gate_pending *queue_head(struct gate_queue *q);
+const struct gate_pending *queue_first(const struct gate_queue *q);
 const struct gate_pending *queue_tail(const struct gate_queue *q);
 struct gate_pending *queue_tail_edit(struct gate_queue *q);
 
