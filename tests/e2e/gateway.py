@@ -49,7 +49,7 @@ class Daemon:
     def wait_log(self, pattern, seconds=20):
         """Waits for a log line; returns its match."""
         return until(lambda: re.search(pattern, self.log(), re.MULTILINE),
-                     f"{pattern!r} in the log:\n{self.log()[-3000:]}", seconds)
+                     lambda: f"{pattern!r} in the log:\n{self.log()[-3000:]}", seconds)
 
     def listening(self, name):
         """Waits until it is ready; returns the port of the listener of that name."""
