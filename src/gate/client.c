@@ -79,7 +79,13 @@ static void violation(struct gate *g, struct gate_out *out, struct span in)
     }
     /* What was shown depends on the segmentation; the rest of the trace does not. */
     gate_tell(g, out, &event);
-    gate_fail(g, out, "554 5.5.0 Error: SMTP protocol synchronization");
+    if (queue_awaits_message(&g->queue)) {
+        /* The client takes it for the answer to its message, which the server may have accepted. */
+        gate_fail(g, out, "421 4.5.0 %.*s Error: SMTP protocol synchronization",
+                  SPAN_ARG(g->facts->hostname));
+    } else {
+        gate_fail(g, out, "554 5.5.0 Error: SMTP protocol synchronization");
+    }
 }
 
 static void envelope_event(struct gate_event *event, const struct smtp_command *c)

@@ -118,3 +118,13 @@ bool queue_awaits_server(const struct gate_queue *q)
 {
     return q->own < q->len;
 }
+
+bool queue_awaits_message(const struct gate_queue *q)
+{
+    for (uint32_t i = 0; i < q->len; i++) {
+        if (place(q, i)->as == SMTP_VERB_END_OF_DATA || place(q, i)->as == SMTP_VERB_BDAT_LAST) {
+            return true;
+        }
+    }
+    return false;
+}

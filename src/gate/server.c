@@ -218,8 +218,6 @@ static void early(struct gate *g, struct gate_out *out, const struct smtp_reply 
 {
     if (g->policy->verbatim) {
         reply_relay(g, out, reply, bytes);
-    } else if (g->swallow != GATE_SWALLOW_NOTHING) {
-        return; /* the message was given up already */
     } else if (reply->code < 400) {
         protocol_error(g, out, "reply before the end of data");
     } else {
@@ -249,6 +247,8 @@ static void handle(struct gate *g, struct gate_out *out, const struct smtp_reply
         early(g, out, reply, bytes);
     } else if (reply->code == 421) {
         closing(g, out, reply, bytes);
+    } else if (!asked && g->swallow == GATE_SWALLOW_LAST) {
+        return; /* about the message that was given up */
     } else if (!asked) {
         unasked(g, out, reply, bytes);
     } else {
