@@ -212,8 +212,10 @@ static size_t text_run(const struct smtp_body *body, const unsigned char *p, siz
     if (body->state != IN_LINE) {
         return 0;
     }
-    if (body->line_max > 0 && !body->reported && len > body->line_max - body->line) {
-        len = body->line_max - body->line;
+    if (body->line_max > 0 && !body->reported) {
+        /* The line may be too long already: a bare CR or NUL counts, but does not report it. */
+        uint32_t left = body->line < body->line_max ? body->line_max - body->line : 0;
+        len = len < left ? len : left;
     }
     while (run < len && p[run] > '\r') {
         run++;
