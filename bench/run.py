@@ -55,12 +55,13 @@ class Bench:
         self.folder = folder
         self.binaries = Binaries(options.build)
         self.kinds = [kind for kind in proxies.ALL if kind.name in options.proxies]
-        # The proxies have one CPU to themselves, the sink and the load the other: where the
-        # scheduler puts them from run to run is otherwise the largest part of the noise.
+        # Where the scheduler puts whom is otherwise the largest part of the noise. The sink shares
+        # the proxies' CPU: a real server is another machine, so waking it must not cost the proxy
+        # an interrupt across CPUs, nor may the sink free the pages of a body into another cache.
         cpus = sorted(os.sched_getaffinity(0))
         pin = options.pin and len(cpus) > 1
-        self.proxy_cpu, self.other_cpu = (cpus[0], cpus[1]) if pin else (None, None)
-        self.sink = Sink(self.binaries.sink, folder / "sink", self.other_cpu)
+        self.proxy_cpu, self.load_cpu = (cpus[0], cpus[1]) if pin else (None, None)
+        self.sink = Sink(self.binaries.sink, folder / "sink", self.proxy_cpu)
         self.results = report.Results()
         self.foreign = 0.0
 
@@ -90,7 +91,7 @@ class Bench:
     def load(self, target: str, arguments: list[str]) -> dict[str, float]:
         """One run of the load; what it says was taken must be what the sink took."""
         before = self.sink.counters()
-        result = proxies.run_load(self.binaries.load, target, arguments, self.other_cpu)
+        result = proxies.run_load(self.binaries.load, target, arguments, self.load_cpu)
         after = self.sink.counters()
         for name in ("sessions", "messages", "octets"):
             if after[name] - before[name] != result[name]:
@@ -189,7 +190,7 @@ class Bench:
                 self.load(proxy.address, ["--sessions", "50", "--concurrency", "20"])
                 before = procfs.dirty_memory(proxy.pid)
                 holder = proxies.start_hold(
-                    self.binaries.load, proxy.address, sessions, self.other_cpu
+                    self.binaries.load, proxy.address, sessions, self.load_cpu
                 )
                 try:
                     after = procfs.dirty_memory(proxy.pid)

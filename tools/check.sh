@@ -72,11 +72,13 @@ pytest() {
 
 step_end_to_end() { pytest tests/e2e; }
 
-# The dialogue, the framing and the daemon's life under the sanitizers. A report makes the daemon
-# end with a status that the tests refuse. Freed memory is not kept for long: there are tests that
-# watch the memory that is held.
+# The same under the sanitizers, with one of the servers and without the smuggling corpus, which
+# the golden sessions have as well: to the gateway's memory all servers are one. A report makes the
+# daemon end with a status that the tests refuse. Freed memory is not kept for long: there are tests
+# that watch the memory that is held.
 step_end_to_end_asan() {
-    EHLOGATE=$PWD/build-asan/ehlogate ASAN_OPTIONS=quarantine_size_mb=1 pytest tests/e2e
+    EHLOGATE=$PWD/build-asan/ehlogate ASAN_OPTIONS=quarantine_size_mb=1 \
+        pytest tests/e2e --ignore=tests/e2e/test_smuggling.py -k 'not exim and not opensmtpd'
 }
 
 step_run() { pytest tests/test_run.py; }

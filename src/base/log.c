@@ -189,8 +189,9 @@ static void log_prefix_make(time_t second)
     } else {
         localtime_r(&second, &tm);
         len = snprintf((char *)logger.prefix, sizeof(logger.prefix),
-                       "%.3s %2d %02d:%02d:%02d %s %s[%d]: ", months + 3 * tm.tm_mon, tm.tm_mday,
-                       tm.tm_hour, tm.tm_min, tm.tm_sec, logger.host, logger.tag, logger.pid);
+                       "%.3s %2d %02d:%02d:%02d %s %s[%d]: ", &months[3 * (size_t)tm.tm_mon],
+                       tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, logger.host, logger.tag,
+                       logger.pid);
     }
     logger.prefix_len = len < 0                        ? 0
                         : (size_t)len < LOG_PREFIX_MAX ? (size_t)len

@@ -30,16 +30,15 @@ static const struct cli_command *command_find(const char *name)
     return NULL;
 }
 
-static int help(void)
+static void help(FILE *out)
 {
-    printf("ehlogate %s, an SMTP/ESMTP firewall\n\n", EHLOGATE_VERSION);
+    fprintf(out, "ehlogate %s, an SMTP/ESMTP firewall\n\n", EHLOGATE_VERSION);
     for (size_t i = 0; i < COMMANDS; i++) {
-        printf("  ehlogate %-8s %s\n  %17s %s\n", commands[i].name, commands[i].usage, "",
-               commands[i].about);
+        fprintf(out, "  ehlogate %-8s %s\n  %17s %s\n", commands[i].name, commands[i].usage, "",
+                commands[i].about);
     }
-    printf("\nADDR is host:port, [v6]:port or unix:/path.\n"
-           "`ehlogate COMMAND --help` lists the options of a command.\n");
-    return EX_OK;
+    fprintf(out, "\nADDR is host:port, [v6]:port or unix:/path.\n"
+                 "`ehlogate COMMAND --help` lists the options of a command.\n");
 }
 
 int cli_help(const char *command, const char *details)
@@ -111,13 +110,14 @@ static int unknown_command(const char *name)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        help();
+        help(stderr);
         return EX_USAGE;
     }
     struct span name = span_str(argv[1]);
     if (span_equal(name, SPAN("help")) || span_equal(name, SPAN("--help")) ||
         span_equal(name, SPAN("-h"))) {
-        return help();
+        help(stdout);
+        return EX_OK;
     }
     if (span_equal(name, SPAN("--version")) || span_equal(name, SPAN("-V"))) {
         printf("ehlogate %s\n", EHLOGATE_VERSION);

@@ -228,6 +228,7 @@ static void swallowed(struct gate *g, struct gate_out *out)
         g->swallow = GATE_SWALLOW_NOTHING;
     }
     gate_flush_replies(g, out);
+    gate_settled(g, out);
 }
 
 size_t body_data_step(struct gate *g, struct gate_out *out, struct span in)

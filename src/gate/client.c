@@ -79,14 +79,20 @@ static void violation(struct gate *g, struct gate_out *out, struct span in)
     }
     /* What was shown depends on the segmentation; the rest of the trace does not. */
     gate_tell(g, out, &event);
-    gate_fail(g, out, "554 5.5.0 Error: SMTP protocol synchronization");
+    if (queue_awaits_message(&g->queue)) {
+        /* The client takes it for the answer to its message, which the server may have accepted. */
+        gate_fail(g, out, "421 4.5.0 %.*s Error: SMTP protocol synchronization",
+                  SPAN_ARG(g->facts->hostname));
+    } else {
+        gate_fail(g, out, "554 5.5.0 Error: SMTP protocol synchronization");
+    }
 }
 
 static void envelope_event(struct gate_event *event, const struct smtp_command *c)
 {
     if (c->verb == SMTP_VERB_RCPT) {
         event->to = c->path.text;
-    } else if (c->verb == SMTP_VERB_MAIL) {
+    } else if ((smtp_verb_info(c->verb)->flags & SMTP_VERB_TRANSACTION) != 0) {
         event->from = c->path.text;
     }
 }
@@ -129,11 +135,12 @@ static void expect_reply(struct gate *g, struct gate_out *out, const struct smtp
                          enum smtp_verb as)
 {
     struct gate_pending pending = {.verb = (uint8_t)c->verb, .as = (uint8_t)as};
+    unsigned flags = smtp_verb_info(as)->flags;
     bool named = true;
 
-    if (as == SMTP_VERB_MAIL || as == SMTP_VERB_RCPT) {
+    if (as == SMTP_VERB_RCPT || (flags & SMTP_VERB_TRANSACTION) != 0) {
         pending.arg = mem_string(c->path.text);
-    } else if (as == SMTP_VERB_HELO || as == SMTP_VERB_EHLO) {
+    } else if ((flags & SMTP_VERB_HELLO) != 0) {
         pending.arg = mem_string(c->args);
     } else {
         named = false;

@@ -190,18 +190,57 @@ static size_t gate_step(struct gate *g, struct gate_out *out, enum gate_side sid
     return side == GATE_CLIENT ? client_step(g, out, in) : server_step(g, out, in);
 }
 
+/* Whom the session waits for, and for how long (RFC 5321 section 4.5.3.2). */
+static uint32_t patience(const struct gate *g, enum gate_side *side_r)
+{
+    const struct policy_timeouts *t = &g->policy->timeouts;
+    const struct gate_pending *head = queue_first(&g->queue);
+
+    *side_r = GATE_SERVER;
+    if (g->phase == SMTP_PHASE_CONNECT) {
+        return t->greeting;
+    }
+    if (body_expected(g)) {
+        *side_r = GATE_CLIENT;
+        return t->data_block;
+    }
+    if (head != NULL && head->reply == NULL) {
+        bool message = head->as == SMTP_VERB_END_OF_DATA || head->as == SMTP_VERB_BDAT_LAST;
+        return message ? t->data_end : t->reply;
+    }
+    *side_r = GATE_CLIENT;
+    return t->command;
+}
+
+/* One step. The session has moved where the side that it waits for has, or where it now waits for
+ * the other one: a client that goes on talking does not lengthen a silent server's time, nor its
+ * own with a line that never ends. */
+static size_t gate_move(struct gate *g, struct gate_out *out, uint64_t now, enum gate_side side,
+                        struct span in)
+{
+    bool skipping = side == GATE_CLIENT && g->skip_line;
+    enum gate_side waited, waits;
+
+    patience(g, &waited);
+    size_t took = gate_step(g, out, side, in);
+    patience(g, &waits);
+    if (took > 0 && !skipping && (side == waited || waits != waited || g->dark)) {
+        g->since = now;
+    }
+    return took;
+}
+
 size_t gate_input(struct gate *g, struct gate_out *out, uint64_t now, enum gate_side side,
                   struct span bytes)
 {
     size_t used = 0;
 
     while (used < bytes.len && out_has_room(out)) {
-        size_t took = gate_step(g, out, side, span_from(bytes, used));
+        size_t took = gate_move(g, out, now, side, span_from(bytes, used));
         if (took == 0) {
             break;
         }
         used += took;
-        g->since = now;
     }
     return used;
 }
@@ -226,8 +265,7 @@ static void server_eof(struct gate *g, struct gate_out *out)
         return;
     }
     g->connected = false;
-    /* Nothing but the QUIT: a client would take a 221 for the answer to whatever comes before it.
-     */
+    /* Nothing but the QUIT: before it, a 221 would be taken for the answer to a message. */
     if (head != NULL && head->as == SMTP_VERB_QUIT) {
         gate_fail(g, out, "221 2.0.0 %.*s Bye", SPAN_ARG(g->facts->hostname));
         return;
@@ -257,28 +295,6 @@ void gate_eof(struct gate *g, struct gate_out *out, uint64_t now, enum gate_side
     }
 }
 
-/* Whom the session waits for, and for how long (RFC 5321 section 4.5.3.2). */
-static uint32_t patience(struct gate *g, enum gate_side *side_r)
-{
-    const struct policy_timeouts *t = &g->policy->timeouts;
-    const struct gate_pending *head = queue_head(&g->queue);
-
-    *side_r = GATE_SERVER;
-    if (g->phase == SMTP_PHASE_CONNECT) {
-        return t->greeting;
-    }
-    if (body_expected(g)) {
-        *side_r = GATE_CLIENT;
-        return t->data_block;
-    }
-    if (head != NULL && head->reply == NULL) {
-        bool message = head->as == SMTP_VERB_END_OF_DATA || head->as == SMTP_VERB_BDAT_LAST;
-        return message ? t->data_end : t->reply;
-    }
-    *side_r = GATE_CLIENT;
-    return t->command;
-}
-
 uint64_t gate_deadline(const struct gate *g)
 {
     enum gate_side side;
@@ -286,7 +302,7 @@ uint64_t gate_deadline(const struct gate *g)
     if (g->phase == SMTP_PHASE_CLOSED || (g->phase == SMTP_PHASE_CONNECT && !g->connected)) {
         return UINT64_MAX; /* the caller dials, by its own clock */
     }
-    return g->since + patience((struct gate *)g, &side);
+    return g->since + patience(g, &side);
 }
 
 void gate_expire(struct gate *g, struct gate_out *out, uint64_t now)

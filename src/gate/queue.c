@@ -79,6 +79,11 @@ struct gate_pending *queue_head(struct gate_queue *q)
     return q->len > 0 ? place(q, 0) : NULL;
 }
 
+const struct gate_pending *queue_first(const struct gate_queue *q)
+{
+    return q->len > 0 ? place(q, 0) : NULL;
+}
+
 const struct gate_pending *queue_tail(const struct gate_queue *q)
 {
     return q->len > 0 ? place(q, q->len - 1) : NULL;
@@ -112,4 +117,14 @@ void queue_pop(struct gate_queue *q)
 bool queue_awaits_server(const struct gate_queue *q)
 {
     return q->own < q->len;
+}
+
+bool queue_awaits_message(const struct gate_queue *q)
+{
+    for (uint32_t i = 0; i < q->len; i++) {
+        if (place(q, i)->as == SMTP_VERB_END_OF_DATA || place(q, i)->as == SMTP_VERB_BDAT_LAST) {
+            return true;
+        }
+    }
+    return false;
 }

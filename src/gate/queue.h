@@ -36,6 +36,7 @@ bool queue_push(struct gate_queue *q, const struct gate_pending *pending)
 
 /* The oldest and the newest, NULL when the queue is empty. */
 struct gate_pending *queue_head(struct gate_queue *q);
+const struct gate_pending *queue_first(const struct gate_queue *q); /* … to look at */
 const struct gate_pending *queue_tail(const struct gate_queue *q);
 struct gate_pending *queue_tail_edit(struct gate_queue *q);
 
@@ -45,7 +46,8 @@ void queue_tail_replace(struct gate_queue *q, const struct gate_pending *pending
 /* Drop the oldest. */
 void queue_pop(struct gate_queue *q);
 
-/* Does any place wait for the server? */
+/* Does any place wait for the server? For its word on a message? */
 bool queue_awaits_server(const struct gate_queue *q);
+bool queue_awaits_message(const struct gate_queue *q);
 
 #endif

@@ -83,7 +83,8 @@ static void tell_reject(struct gate *g, struct gate_out *out, const struct gate_
                                .reply = first_line(bytes)};
     if (p->arg != NULL && p->verb == SMTP_VERB_RCPT) {
         event.to = span_str(p->arg);
-    } else if (p->arg != NULL && p->verb == SMTP_VERB_MAIL) {
+    } else if (p->arg != NULL &&
+               (smtp_verb_info((enum smtp_verb)p->as)->flags & SMTP_VERB_TRANSACTION) != 0) {
         event.from = span_str(p->arg);
     }
     gate_tell(g, out, &event);
@@ -217,8 +218,6 @@ static void early(struct gate *g, struct gate_out *out, const struct smtp_reply 
 {
     if (g->policy->verbatim) {
         reply_relay(g, out, reply, bytes);
-    } else if (g->swallow != GATE_SWALLOW_NOTHING) {
-        return; /* the message was given up already */
     } else if (reply->code < 400) {
         protocol_error(g, out, "reply before the end of data");
     } else {
@@ -248,6 +247,8 @@ static void handle(struct gate *g, struct gate_out *out, const struct smtp_reply
         early(g, out, reply, bytes);
     } else if (reply->code == 421) {
         closing(g, out, reply, bytes);
+    } else if (!asked && g->swallow == GATE_SWALLOW_LAST) {
+        return; /* about the message that was given up */
     } else if (!asked) {
         unasked(g, out, reply, bytes);
     } else {

@@ -18,6 +18,13 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+enum {
+    RELAY_REACH_MIN = 32768, /* octets of a receive for a side that does not keep up, */
+    RELAY_REACH_MAX = 3,     /* and how often that is doubled for one that does */
+    RELAY_TURN = 1 << 20,    /* octets received from one socket before the others have their turn */
+};
+static_assert(RELAY_REACH_MIN << RELAY_REACH_MAX == WORKER_INPUT, "the buffer is used whole");
+
 static_assert(sizeof(struct gate_piece) == sizeof(struct iovec) &&
                   offsetof(struct gate_piece, ptr) == offsetof(struct iovec, iov_base) &&
                   offsetof(struct gate_piece, len) == offsetof(struct iovec, iov_len),
@@ -52,6 +59,9 @@ static void relay_lost(struct session *s, enum gate_side side)
 static void relay_keep_out(struct session *s, enum gate_side side, const struct gate_piece *pieces,
                            unsigned count, size_t sent)
 {
+    if (s->reach > 0) {
+        s->reach--;
+    }
     for (unsigned i = 0; i < count; i++) {
         size_t skip = sent < pieces[i].len ? sent : pieces[i].len;
         sent -= skip;
@@ -201,54 +211,88 @@ static void relay_received(struct session *s, enum gate_side side, size_t len)
     }
 }
 
-static void relay_readable(struct session *s, enum gate_side side)
+/* How much to receive at once. A body costs a fifth less CPU in pieces of 256 KiB than of 64 KiB,
+ * but what a receiver does not take of a piece is ours to hold: so pieces grow while everything
+ * flows, and shrink where it does not. */
+static size_t relay_room(const struct session *s, size_t kept)
+{
+    size_t room = (size_t)RELAY_REACH_MIN << s->reach;
+
+    return kept < room / 2 ? room : sizeof(s->worker->input);
+}
+
+/* The first that was heard of the server: `n` is what recv() returned. Says whether there is one.
+ */
+static bool relay_connected(struct session *s, ssize_t n)
+{
+    if (n <= 0) {
+        /* Closed without a word is no better than not connected: something accepts in the
+         * server's place. */
+        backend_failed(s, n < 0 ? errno : ECONNRESET);
+        return false;
+    }
+    backend_opened(s);
+    gate_connected(s->gate, relay_begin(s), worker_now(), true);
+    relay_deliver(s);
+    return s->state == SESSION_OPEN && s->side[GATE_SERVER].io.fd >= 0;
+}
+
+/* Receive once. Returns how much, or 0 where there is nothing more for now. */
+static size_t relay_receive(struct session *s, enum gate_side side)
 {
     struct session_side *from = &s->side[side];
     struct worker *worker = s->worker;
     size_t kept = buf_len(&from->in);
 
     if (relay_blocked(s) || from->eof) {
-        return;
+        return 0;
     }
     if (!s->connecting || side == GATE_CLIENT) {
         from->paused = !gate_wants(s->gate, side);
         if (from->paused) {
-            return;
+            return 0;
         }
     }
     if (kept >= sizeof(worker->input)) {
         /* Every line that the gate waits for the end of has a limit far below this. */
         session_fail(s, "more is kept for the gate than it may ask for");
-        return;
+        return 0;
     }
-    ssize_t n = recv(from->io.fd, worker->input + kept, sizeof(worker->input) - kept, 0);
+    size_t room = relay_room(s, kept) - kept;
+    ssize_t n = recv(from->io.fd, worker->input + kept, room, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
+        return 0;
     }
-    if (side == GATE_SERVER && s->connecting) {
-        if (n <= 0) {
-            /* Closed without a word is no better than not connected: something accepts in the
-             * server's place. */
-            backend_failed(s, n < 0 ? errno : ECONNRESET);
-            return;
-        }
-        backend_opened(s);
-        relay_begin(s);
-        gate_connected(s->gate, &worker->out, worker_now(), true);
-        relay_deliver(s);
-        if (s->state != SESSION_OPEN || from->io.fd < 0) {
-            return;
-        }
+    if (side == GATE_SERVER && s->connecting && !relay_connected(s, n)) {
+        return 0;
     }
     if (n <= 0) {
         relay_lost(s, side);
-        return;
+        return 0;
     }
     if (from->in.ptr != NULL) {
         struct span old = buf_span(&from->in);
         memcpy(worker->input, old.ptr, old.len);
     }
     relay_received(s, side, kept + (size_t)n);
+    if ((size_t)n < room) {
+        return 0; /* a short receive has emptied the socket */
+    }
+    if (s->reach < RELAY_REACH_MAX && !relay_blocked(s)) {
+        s->reach++;
+    }
+    return room;
+}
+
+static void relay_readable(struct session *s, enum gate_side side)
+{
+    size_t total = 0, n;
+
+    do {
+        n = relay_receive(s, side);
+        total += n;
+    } while (n > 0 && total < RELAY_TURN && s->state == SESSION_OPEN && s->todo == 0 &&
+             s->side[side].io.fd >= 0);
 }
 
 static void relay_writable(struct session *s, enum gate_side side)

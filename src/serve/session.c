@@ -91,6 +91,7 @@ void session_begin(struct worker *worker, const struct config_listener *listener
     s->listener = listener;
     s->peer = *peer;
     s->id = session_new_id(worker);
+    s->reach = 1;
     s->armed = UINT64_MAX;
     ev_timer_init(&s->timer, session_timer, 0, 0);
     s->timer.data = s;

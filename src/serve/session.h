@@ -70,6 +70,7 @@ struct session {
     uint16_t logged;        /* lines of a kind that the client can have as often as it likes */
     uint8_t state;          /* enum session_state */
     uint8_t todo;           /* enum session_todo */
+    uint8_t reach;          /* how much is received at once, see relay_room() */
     uint8_t masks_logged;   /* of those, masked commands */
     uint8_t framing_logged; /* bit e: enum smtp_body_event e was logged for this message */
     bool connecting;        /* the server's connection is being opened */

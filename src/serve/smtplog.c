@@ -62,18 +62,34 @@ static void put_id(struct line *line, const struct session *s)
     line_put(line, span_of(text, ID_LEN));
 }
 
+/* inet_ntop() goes through printf, which costs more than the rest of the line; and mostly it is the
+ * client of the line before. */
+static void put_ipv4(struct line *line, in_addr_t addr)
+{
+    static unsigned char text[INET_ADDRSTRLEN];
+    static size_t len;
+    static in_addr_t last;
+
+    if (addr != last || len == 0) {
+        struct line host = line_in(text, sizeof(text));
+        const unsigned char *octets = (const unsigned char *)&addr;
+        for (unsigned i = 0; i < 4; i++) {
+            line_put(&host, i > 0 ? SPAN(".") : SPAN(""));
+            line_number(&host, octets[i]);
+        }
+        last = addr;
+        len = host.len;
+    }
+    line_put(line, span_of(text, len));
+}
+
 static void put_host(struct line *line, const union session_peer *peer)
 {
     struct net_addr addr = {.len = sizeof(*peer)};
     char host[NET_ADDR_TEXT];
 
     if (peer->any.sa_family == AF_INET) {
-        /* inet_ntop() goes through printf, which costs more than the rest of the line. */
-        const unsigned char *octets = (const unsigned char *)&peer->in.sin_addr;
-        for (unsigned i = 0; i < 4; i++) {
-            line_put(line, i > 0 ? SPAN(".") : SPAN(""));
-            line_number(line, octets[i]);
-        }
+        put_ipv4(line, peer->in.sin_addr.s_addr);
         return;
     }
     memcpy(&addr.any, peer, sizeof(*peer));

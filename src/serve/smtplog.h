@@ -1,6 +1,6 @@
 /*
  * Sessions in the log: text in Postfix's grammar, so that fail2ban, pflogsumm and eyes that know it
- * understand, or one JSON object an event (docs/logging.md has both).
+ * understand, or one JSON object an event.
  */
 #ifndef SERVE_SMTPLOG_H
 #define SERVE_SMTPLOG_H

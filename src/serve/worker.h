@@ -15,9 +15,8 @@ struct worker_accept;
 enum {
     WORKER_DESCRIPTORS = 64, /* open files of a worker beside the two of each session */
 
-    /* Octets of one receive. A body flows in pieces of this size, and the memory that a slow reader
-     * can make us hold is bounded by it. At 64 KiB a body costs a tenth more CPU. */
-    WORKER_INPUT = 131072,
+    /* Octets of the largest receive: what a slow reader can make us hold. */
+    WORKER_INPUT = 262144,
 };
 
 struct worker {

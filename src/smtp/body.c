@@ -4,8 +4,8 @@
  * Two engines see the same octets. The exact one is a state machine that takes an octet at a time
  * and knows everything. The fast one looks at 64 octets at once, as bit masks (where are CR, LF,
  * NUL and dots), and only answers whether the block is ordinary: every LF behind its CR, every CR
- * before its LF, no NUL, no line that begins with a dot, no line above the limit. An ordinary block
- * costs some forty instructions and is never looked at again; any other is given to the exact
+ * before its LF, no NUL, no line that may be a dot alone, no line above the limit. An ordinary
+ * block costs some forty instructions and is never looked at again; any other is given to the exact
  * engine. That keeps the vector code free of rules, and the rules in one place.
  *
  * Rejected: memchr() for CR from line to line, which costs a call per line and reads the line a
@@ -30,6 +30,7 @@ enum state {
 };
 
 enum { BLOCK = 64 };
+#define LAST (UINT64_C(1) << (BLOCK - 1)) /* the bit of a block's last octet */
 
 /* Which octets of a block are CR, LF and dots (bit i is octet i), and whether one is NUL. */
 struct masks {
@@ -65,7 +66,7 @@ static inline __attribute__((always_inline)) size_t pass_blocks(
     for (; in.len - at >= BLOCK; at += BLOCK) {
         struct masks m = masks_of(in.ptr + at);
         uint64_t odd = (m.lf ^ (m.cr << 1 | after_cr)) | m.nul | (m.lf & not_here) |
-                       (m.dot & dots & (m.lf << 1 | line_start));
+                       (m.dot & dots & (m.lf << 1 | line_start) & (m.cr >> 1 | LAST));
         int64_t first = m.lf != 0 ? __builtin_ctzll(m.lf) : BLOCK;
         int64_t last = m.lf != 0 ? BLOCK - __builtin_clzll(m.lf) : line_begin - (int64_t)at;
         if (odd != 0 || (int64_t)at + first - line_begin > line_max) {
@@ -202,6 +203,26 @@ static bool holds_cr(const struct smtp_body *body)
     return body->state == CR || body->state == DOT_CR || body->state == LF_DOT_CR;
 }
 
+/* How many octets from `p` on are nothing but text in the middle of a line, up to where the line
+ * becomes too long. They need no state machine. */
+static size_t text_run(const struct smtp_body *body, const unsigned char *p, size_t len)
+{
+    size_t run = 0;
+
+    if (body->state != IN_LINE) {
+        return 0;
+    }
+    if (body->line_max > 0 && !body->reported) {
+        /* The line may be too long already: a bare CR or NUL counts, but does not report it. */
+        uint32_t left = body->line < body->line_max ? body->line_max - body->line : 0;
+        len = len < left ? len : left;
+    }
+    while (run < len && p[run] > '\r') {
+        run++;
+    }
+    return run;
+}
+
 /* The exact engine: from in[at] to in[end) or the first event. Returns where it stopped, behind the
  * octet that it stopped for; a bare CR is noticed at its successor, which is then not taken. */
 static size_t scan_exact(struct smtp_body *body, struct span in, size_t at, size_t end,
@@ -209,6 +230,12 @@ static size_t scan_exact(struct smtp_body *body, struct span in, size_t at, size
 {
     *event_r = SMTP_BODY_MORE;
     while (at < end && *event_r == SMTP_BODY_MORE) {
+        size_t run = text_run(body, in.ptr + at, end - at);
+        if (run > 0) {
+            body->line += body->line <= UINT32_MAX - run ? (uint32_t)run : 0;
+            at += run;
+            continue;
+        }
         unsigned char c = in.ptr[at];
         if (holds_cr(body) && c != '\n') {
             body->state = IN_LINE;

@@ -123,8 +123,11 @@ const struct smtp_verb_info *smtp_verb_info(enum smtp_verb verb)
 
 enum smtp_verb smtp_verb_find(struct span word)
 {
+    unsigned char first = word.len > 0 ? ascii_upper(word.ptr[0]) : '\0';
+
     for (unsigned v = SMTP_VERB_FIRST; v < SMTP_VERB_WORDS; v++) {
-        if (span_equal_nocase(word, verbs[v].name)) {
+        if (verbs[v].name.len == word.len && verbs[v].name.ptr[0] == first &&
+            span_equal_nocase(word, verbs[v].name)) {
             return (enum smtp_verb)v;
         }
     }

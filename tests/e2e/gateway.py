@@ -28,6 +28,11 @@ def run(*arguments, seconds=30):
                           timeout=seconds, check=False)
 
 
+def gone(processes):
+    """Whether none of the processes is left."""
+    return not [number for number in processes if pathlib.Path("/proc", str(number)).exists()]
+
+
 class Daemon:
     """A foreground process of the program with its log, its children and its end."""
 
@@ -44,7 +49,7 @@ class Daemon:
     def wait_log(self, pattern, seconds=20):
         """Waits for a log line; returns its match."""
         return until(lambda: re.search(pattern, self.log(), re.MULTILINE),
-                     f"{pattern!r} in the log:\n{self.log()[-3000:]}", seconds)
+                     lambda: f"{pattern!r} in the log:\n{self.log()[-3000:]}", seconds)
 
     def listening(self, name):
         """Waits until it is ready; returns the port of the listener of that name."""
@@ -77,8 +82,7 @@ class Daemon:
     def ended(self, seconds=20):
         """Waits for the end; returns the exit status."""
         status = self.process.wait(seconds)
-        left = [child for child in self.family if pathlib.Path("/proc", str(child)).exists()]
-        assert not left, f"processes left behind: {left}"
+        assert gone(self.family), f"processes left behind, of {self.family}"
         return status
 
     def stop(self):

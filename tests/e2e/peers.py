@@ -6,8 +6,10 @@ have of its own against odd line ends stay as Debian ships them: Postfix 3.7 sti
 <LF>.<CR><LF> as the end of a message, which makes it the best witness of what a gateway lets by.
 """
 
+import contextlib
 import re
 import socket
+import stat
 
 from box import Box, free_port
 from deadline import until
@@ -70,7 +72,7 @@ class Peer:
     def start(self):
         """Starts the server, or starts it again after kill(), and waits until it greets."""
         self.box.start(*self.command())
-        self.features = until(self._ask_features, f"{self.name} to greet: {self.log()[-2000:]}")
+        self.features = until(self._ask_features, lambda: f"{self.name} to greet: {self.log()[-2000:]}")
 
     def _ask_features(self):
         if self.box.process.poll() is not None:
@@ -107,12 +109,17 @@ class Peer:
         return "".join(file.read_text(errors="replace") for file in sorted(files))
 
     def queued(self):
-        """How many files lie in the server's queue: messages not yet delivered."""
+        """How many messages lie in the server's queue, accepted and not yet delivered."""
         count = 0
         for folder in self.queue_folders:
             for path in (self.box.path / folder).rglob("*"):
-                count += path.is_file()
+                with contextlib.suppress(FileNotFoundError):
+                    count += self.is_message(path)
         return count
+
+    def is_message(self, path):
+        """Whether a file of the queue is a whole message, and not one that was never finished."""
+        return path.is_file()
 
     def settle(self, seconds=60):
         """Waits until nothing is queued: what is not in the mailbox now never will be."""
@@ -131,7 +138,8 @@ class Peer:
     def delivered(self, recipient, count=1, seconds=60):
         """Waits for messages to the address; returns them without the server's headers."""
         until(lambda: len(self.messages(recipient)) >= count,
-              f"{count} messages to {recipient} at {self.name}", seconds)
+              lambda: f"{count} messages to {recipient} at {self.name}:\n{self.log()[-3000:]}",
+              seconds)
         found = self.messages(recipient)
         assert len(found) == count, f"{len(found)} messages to {recipient} instead of {count}"
         return [stored[trace_of(stored):] for stored in found]
@@ -215,6 +223,11 @@ postlog   unix-dgram n - n - 1 postlogd
         for queue in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
                       "incoming", "private", "public", "maildrop", "saved", "trace"):
             self.box.folder(f"var/spool/postfix/{queue}", "postfix", 0o700)
+
+    def is_message(self, path):
+        # Postfix makes a queue file executable once it is complete.
+        mode = path.stat().st_mode
+        return stat.S_ISREG(mode) and bool(mode & stat.S_IXUSR)
 
     def command(self):
         return "/usr/lib/postfix/sbin/master", "-d", "-c", "/etc/postfix"
@@ -307,6 +320,9 @@ login:
         both = (self.box.path / "etc/tls/both.pem").read_text(encoding="ascii")
         self.box.write("etc/tls/exim.pem", both)
 
+    def is_message(self, path):
+        return path.name.endswith("-H")
+
     def command(self):
         return "/usr/sbin/exim4", "-bdf", "-q5s"
 
@@ -316,7 +332,7 @@ class OpenSMTPD(Peer):
 
     name = "opensmtpd"
     packages = ("opensmtpd",)
-    queue_folders = ("var/spool/smtpd/queue", "var/spool/smtpd/incoming")
+    queue_folders = ("var/spool/smtpd/queue",)
 
     CONFIGURATION = """
 pki here cert "/etc/tls/cert.pem"

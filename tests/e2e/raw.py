@@ -49,9 +49,16 @@ class Reply(bytes):
 class Client:
     """One connection; replies are read when asked for and not before."""
 
-    def __init__(self, port, timeout=30, greet=True):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, where, timeout=30, greet=True):
+        """where: a port of 127.0.0.1, a (host, port) pair, or the path of a unix socket."""
+        if isinstance(where, str):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout)
+            self.socket.connect(where)
+        else:
+            pair = ("127.0.0.1", where) if isinstance(where, int) else where
+            self.socket = socket.create_connection(pair, timeout)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")
         self.greeting = self.reply() if greet else None
 

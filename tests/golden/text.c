@@ -3,6 +3,8 @@
  */
 #include "text.h"
 
+#include "smtp/path.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,10 +51,27 @@ void text_printf(struct text *t, const char *format, ...)
     t->len += (size_t)len;
 }
 
+/* Octets of the UTF-8 character at the beginning of `s`, 0 where there is none. */
+static size_t utf8_length(struct span s)
+{
+    for (size_t len = 2; len <= 4 && len <= s.len; len++) {
+        if (smtp_utf8_valid(span_head(s, len))) {
+            return len;
+        }
+    }
+    return 0;
+}
+
 void text_escape(struct text *t, struct span bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {
         unsigned char c = bytes.ptr[i];
+        size_t utf8 = c >= 0x80 ? utf8_length(span_from(bytes, i)) : 0;
+        if (utf8 > 0) {
+            text_add(t, span_of(bytes.ptr + i, utf8));
+            i += utf8 - 1;
+            continue;
+        }
         switch (c) {
         case '\r':
             text_add(t, SPAN("\\r"));
@@ -67,7 +86,7 @@ void text_escape(struct text *t, struct span bytes)
             text_add(t, SPAN("\\\\"));
             break;
         default:
-            if (c < ' ' || c == 0x7f) {
+            if (c < ' ' || c >= 0x7f) {
                 text_printf(t, "\\x%02x", c);
             } else {
                 text_add(t, span_of(&c, 1));
