@@ -1,0 +1,253 @@
+/*
+ * What the client's commands say, as facts for the rules.
+ */
+#include "base/mem.h"
+#include "gate/judge_private.h"
+#include "gate/private.h"
+#include "smtp/path.h"
+
+/* Characters that shells or old mailers act on; ASA's "special-character" and its kin. */
+static bool is_special(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] != '\0' && strchr("|<>`!;&\"\\", s.ptr[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct span param_value(struct span params, struct span name, bool *there_r)
+{
+    struct smtp_param param;
+
+    *there_r = false;
+    while (smtp_param_next(&params, &param) > 0) {
+        if (span_equal_nocase(param.name, name)) {
+            *there_r = true;
+            return param.value;
+        }
+    }
+    return span_of(NULL, 0);
+}
+
+static void mail_facts(struct facts *f, const struct smtp_command *c)
+{
+    bool there;
+    uint64_t size = 0;
+
+    f->mail_from = c->path.text;
+    f->mail_local = c->path.local;
+    f->mail_domain = c->path.domain;
+    f->mail_length = c->path.text.len;
+    f->mail_route = c->path.route.len > 0;
+    f->mail_special = is_special(c->path.text);
+    struct span value = param_value(c->params, SPAN("SIZE"), &there);
+    f->mail_size = span_number(value, &size) ? size : 0;
+    f->mail_body = param_value(c->params, SPAN("BODY"), &there);
+    f->mail_ret = param_value(c->params, SPAN("RET"), &there);
+    f->mail_auth = param_value(c->params, SPAN("AUTH"), &there);
+    f->mail_envid = param_value(c->params, SPAN("ENVID"), &there);
+    param_value(c->params, SPAN("SMTPUTF8"), &f->mail_smtputf8);
+    param_value(c->params, SPAN("REQUIRETLS"), &f->mail_requiretls);
+}
+
+static uint32_t domain_hash(struct span domain)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < domain.len; i++) {
+        h = (h ^ ascii_lower(domain.ptr[i])) * 16777619u;
+    }
+    return h;
+}
+
+/* How many recipients of this transaction are in the domain; `add` counts one more. Domains beyond
+ * JUDGE_DOMAINS_MAX share the last place, which makes their count too high rather than too low. */
+static uint64_t domain_count(struct judge *j, struct span domain, bool add)
+{
+    uint32_t hash = domain_hash(domain);
+    uint32_t i = 0;
+
+    if (j->domains == NULL && add) {
+        j->domains = mem_zalloc(JUDGE_DOMAINS_MAX * sizeof(*j->domains));
+    }
+    if (j->domains == NULL) {
+        return 0;
+    }
+    while (i < j->domain_count && j->domains[i].hash != hash) {
+        i++;
+    }
+    if (i == j->domain_count) {
+        if (!add) {
+            return 0;
+        }
+        i = i < JUDGE_DOMAINS_MAX ? i : JUDGE_DOMAINS_MAX - 1;
+        j->domains[i].hash = hash;
+        j->domain_count = i + 1;
+    }
+    j->domains[i].count += add;
+    return j->domains[i].count;
+}
+
+static void rcpt_facts(struct gate *g, const struct smtp_command *c)
+{
+    struct facts *f = &g->judge->facts;
+    bool there;
+
+    f->rcpt_to = c->path.text;
+    f->rcpt_local = c->path.local;
+    f->rcpt_domain = c->path.domain;
+    f->rcpt_length = c->path.text.len;
+    f->rcpt_count = g->asked + 1ull;
+    f->rcpt_domain_count = domain_count(g->judge, c->path.domain, false) + 1;
+    f->rcpt_notify = param_value(c->params, SPAN("NOTIFY"), &there);
+    f->rcpt_orcpt = param_value(c->params, SPAN("ORCPT"), &there);
+    f->rcpt_route = c->path.route.len > 0;
+    f->rcpt_percent = span_find(c->path.local, '%') < c->path.local.len;
+    f->rcpt_quoted = c->path.quoted;
+    f->rcpt_special = is_special(c->path.text);
+}
+
+/* The stages that a verb's command belongs to, behind COMMAND. */
+static enum policy_stage stage_of(enum smtp_verb verb)
+{
+    unsigned flags = smtp_verb_info(verb)->flags;
+
+    return (flags & SMTP_VERB_HELLO) != 0         ? POLICY_STAGE_HELO
+           : (flags & SMTP_VERB_TRANSACTION) != 0 ? POLICY_STAGE_MAIL
+           : verb == SMTP_VERB_AUTH               ? POLICY_STAGE_AUTH
+           : verb == SMTP_VERB_RCPT               ? POLICY_STAGE_RCPT
+           : verb == SMTP_VERB_DATA || verb == SMTP_VERB_BDAT || verb == SMTP_VERB_BURL
+               ? POLICY_STAGE_DATA
+               : POLICY_STAGE_COMMAND;
+}
+
+static void own_facts(struct gate *g, const struct smtp_command *c)
+{
+    struct facts *f = &g->judge->facts;
+    struct span rest = c->args;
+
+    switch (stage_of(c->verb)) {
+    case POLICY_STAGE_HELO:
+        f->helo = c->args;
+        f->helo_literal = c->args.len > 0 && c->args.ptr[0] == '[';
+        f->helo_syntax =
+            !smtp_domain_valid(c->args, true) && !smtp_literal_valid(c->args);
+        f->esmtp = c->verb == SMTP_VERB_EHLO;
+        break;
+    case POLICY_STAGE_AUTH:
+        f->auth_mechanism = span_word(&rest);
+        break;
+    case POLICY_STAGE_MAIL:
+        f->rcpt_count = f->rcpt_rejected = 0;
+        mail_facts(f, c);
+        break;
+    case POLICY_STAGE_RCPT:
+        rcpt_facts(g, c);
+        break;
+    case POLICY_STAGE_CONNECT:
+    case POLICY_STAGE_COMMAND:
+    case POLICY_STAGE_DATA:
+    case POLICY_STAGE_HEADER:
+    case POLICY_STAGE_PART:
+    case POLICY_STAGE_MESSAGE:
+    case POLICY_STAGE_GREETING:
+    case POLICY_STAGE_OFFER:
+    case POLICY_STAGE_REPLY:
+        break;
+    }
+}
+
+/* What points into the command's line is gone with it; what later stages may ask is kept apart. */
+static void forget_line(struct judge *j)
+{
+    struct facts *f = &j->facts;
+    struct smtp_command c;
+
+    f->verb = f->command_line = span_of(NULL, 0);
+    f->rcpt_to = f->rcpt_local = f->rcpt_domain = f->rcpt_notify = f->rcpt_orcpt = span_of(NULL, 0);
+    f->helo = j->helo != NULL ? span_str(j->helo) : span_of(NULL, 0);
+    f->auth_mechanism = j->mechanism != NULL ? span_str(j->mechanism) : span_of(NULL, 0);
+    if (j->mail != NULL) {
+        smtp_command_parse(span_str(j->mail), &c);
+    } else {
+        c = (struct smtp_command){.verb = SMTP_VERB_MAIL};
+    }
+    mail_facts(f, &c);
+}
+
+const struct policy_rule *judge_command(struct gate *g, struct gate_out *out,
+                                        const struct smtp_command *c, size_t line, bool sequence)
+{
+    const struct policy_rule *rule;
+
+    if (g->judge == NULL) {
+        return NULL;
+    }
+    struct facts *f = &g->judge->facts;
+    f->verb = c->verb == SMTP_VERB_UNKNOWN ? c->word : smtp_verb_info(c->verb)->name;
+    f->command_line = c->line;
+    f->command_length = line;
+    f->command_unknown = c->verb == SMTP_VERB_UNKNOWN;
+    f->command_syntax = c->error != SMTP_COMMAND_OK;
+    f->command_sequence = sequence;
+    f->session_errors = g->errors;
+    own_facts(g, c);
+    rule = judge_ask(g, out, POLICY_STAGE_COMMAND);
+    if (rule == NULL && stage_of(c->verb) != POLICY_STAGE_COMMAND) {
+        rule = judge_ask(g, out, stage_of(c->verb));
+    }
+    if (rule == NULL || rule->effect.action != POLICY_ACTION_DELAY) {
+        f->session_commands++;
+    }
+    forget_line(g->judge);
+    return rule;
+}
+
+static void keep(char **where, struct span s, bool *ok)
+{
+    mem_free(*where);
+    *where = mem_string(s);
+    *ok = *ok && *where != NULL;
+}
+
+bool judge_passed(struct gate *g, const struct smtp_command *c)
+{
+    bool ok = true;
+
+    if (g->judge == NULL) {
+        return true;
+    }
+    struct judge *j = g->judge;
+    struct span rest = c->args;
+    switch (stage_of(c->verb)) {
+    case POLICY_STAGE_HELO:
+        keep(&j->helo, c->args, &ok);
+        j->facts.esmtp = c->verb == SMTP_VERB_EHLO;
+        break;
+    case POLICY_STAGE_AUTH:
+        keep(&j->mechanism, span_word(&rest), &ok);
+        break;
+    case POLICY_STAGE_MAIL:
+        keep(&j->mail, c->line, &ok);
+        j->domain_count = 0;
+        break;
+    case POLICY_STAGE_RCPT:
+        domain_count(j, c->path.domain, true);
+        ok = j->domains != NULL;
+        break;
+    case POLICY_STAGE_CONNECT:
+    case POLICY_STAGE_COMMAND:
+    case POLICY_STAGE_DATA:
+    case POLICY_STAGE_HEADER:
+    case POLICY_STAGE_PART:
+    case POLICY_STAGE_MESSAGE:
+    case POLICY_STAGE_GREETING:
+    case POLICY_STAGE_OFFER:
+    case POLICY_STAGE_REPLY:
+        break;
+    }
+    forget_line(j);
+    return ok;
+}
