@@ -17,6 +17,7 @@ static const struct cli_command commands[] = {
     {"sink", "--listen ADDR [--maildir DIR]", "run a mail server that takes everything", cli_sink},
     {"profiles", "[NAME]", "print the profiles as the configuration they stand for",
      cli_profiles},
+    {"fields", "[NAME]", "list what rules can ask about", cli_fields},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

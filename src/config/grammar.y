@@ -309,36 +309,44 @@ static void yyerror(const YYLTYPE *place, struct config_source *source, const ch
 
 enum { EXPECTED_MAX = 8 };
 
-static const char *expected_name(yysymbol_kind_t symbol, bool action)
+/* What a word would be: in a rule more can be said than that it is one. */
+static const char *word_name(const yysymbol_kind_t *expected, int count)
 {
-    return action && symbol == YYSYMBOL_WORD ? "an action" : yysymbol_name(symbol);
+    const char *name = yysymbol_name(YYSYMBOL_WORD);
+
+    for (int i = 0; i < count; i++) {
+        if (expected[i] == YYSYMBOL_LOG || expected[i] == YYSYMBOL_AS) {
+            return "an action";
+        }
+        if (expected[i] == YYSYMBOL_LPAREN) {
+            name = "a field";
+        }
+    }
+    return name;
 }
 
-/* "A, B or C" into `text_r`; "a statement" where one may begin. Where "log" may stand, a word is an
- * action, and "log" is one of them. */
+/* "A, B or C" into `text_r`; "a statement" where one may begin. */
 static void describe_expected(const yypcontext_t *context, char *text_r, size_t size)
 {
     yysymbol_kind_t expected[EXPECTED_MAX];
     int count = yypcontext_expected_tokens(context, expected, EXPECTED_MAX);
     size_t used = 0;
-    bool action = false;
+    int kept = 0;
+    const char *word = word_name(expected, count);
 
     snprintf(text_r, size, "a statement");
     for (int i = 0; i < count; i++) {
         if (expected[i] == YYSYMBOL_UNKNOWN) {
             return;
         }
-        if (expected[i] == YYSYMBOL_LOG) {
-            action = true;
-            count--;
-            memmove(&expected[i], &expected[i + 1], (size_t)(count - i) * sizeof(expected[0]));
-            i--;
+        if (expected[i] != YYSYMBOL_LOG) { /* it is an action, too */
+            expected[kept++] = expected[i];
         }
     }
-    for (int i = 0; i < count && used < size; i++) {
-        const char *name = expected_name(expected[i], action);
+    for (int i = 0; i < kept && used < size; i++) {
+        const char *name = expected[i] == YYSYMBOL_WORD ? word : yysymbol_name(expected[i]);
         const char *quote = strchr(name, ' ') != NULL ? "" : "\"";
-        const char *between = i == 0 ? "" : i + 1 == count ? " or " : ", ";
+        const char *between = i == 0 ? "" : i + 1 == kept ? " or " : ", ";
         int n = snprintf(text_r + used, size - used, "%s%s%s%s", between, quote, name, quote);
         used += n > 0 ? (size_t)n : 0;
     }

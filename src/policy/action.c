@@ -8,18 +8,17 @@
 #define CLIENTS   (AT(CONNECT) | COMMANDS | AT(HEADER) | AT(PART) | AT(MESSAGE))
 #define ALL       ((1u << POLICY_STAGES) - 1)
 
+#define WHY_REFUSE                                                                                 \
+    "the server has answered already: its greeting and EHLO lines can be masked, or the session "  \
+    "closed"
+
 static const struct policy_action_info infos[POLICY_ACTIONS] = {
     [POLICY_ACTION_NONE] = {"none", "nothing", 0, NULL, POLICY_ARGUMENT_NONE, ""},
     [POLICY_ACTION_ALLOW] = {"allow", "no later rule that is asked there is asked", ALL, NULL,
                              POLICY_ARGUMENT_NONE, ""},
-    [POLICY_ACTION_REJECT] =
-        {"reject", "refused for good, with the text", CLIENTS,
-         "what the server says has been asked for and cannot be refused; it can "
-         "be masked, hidden or logged, or the session closed",
-         POLICY_ARGUMENT_TEXT, "45"},
-    [POLICY_ACTION_TEMPFAIL] = {"tempfail", "refused for now, with the text", CLIENTS,
-                                "what the server says has been asked for and cannot be refused; it "
-                                "can be masked, hidden or logged, or the session closed",
+    [POLICY_ACTION_REJECT] = {"reject", "refused, with the text", CLIENTS, WHY_REFUSE,
+                              POLICY_ARGUMENT_TEXT, "45"},
+    [POLICY_ACTION_TEMPFAIL] = {"tempfail", "refused for now, with the text", CLIENTS, WHY_REFUSE,
                                 POLICY_ARGUMENT_TEXT, "4"},
     [POLICY_ACTION_CLOSE] = {"close", "answered with the text, and the session ends",
                              ALL & ~AT(OFFER),

@@ -61,23 +61,19 @@ static struct span shown(struct span text)
 
 #define OP(op) (1u << POLICY_##op)
 
+#define ORDER (OP(EQ) | OP(NE) | OP(LT) | OP(LE) | OP(GT) | OP(GE))
+#define WORDS (OP(EQ) | OP(NE) | OP(MATCH) | OP(NO_MATCH) | OP(IN) | OP(NOT_IN))
+
 static const struct type {
     const char *noun;
-    unsigned operators;
-    const char *apply; /* the same in words */
+    unsigned operators; /* the same as policy_type_operators says */
 } types[POLICY_TYPES] = {
-    [POLICY_TYPE_FLAG] = {"a flag", OP(IS), NULL},
-    [POLICY_TYPE_NUMBER] = {"a number", OP(EQ) | OP(NE) | OP(LT) | OP(LE) | OP(GT) | OP(GE),
-                            "= != < <= > >= apply"},
-    [POLICY_TYPE_SIZE] = {"a size", OP(EQ) | OP(NE) | OP(LT) | OP(LE) | OP(GT) | OP(GE),
-                          "= != < <= > >= apply"},
-    [POLICY_TYPE_TEXT] = {"a text",
-                          OP(EQ) | OP(NE) | OP(MATCH) | OP(NO_MATCH) | OP(IN) | OP(NOT_IN),
-                          "= != ~ !~ in apply"},
-    [POLICY_TYPE_ADDRESS] = {"an address", OP(EQ) | OP(NE) | OP(IN) | OP(NOT_IN), "= != in apply"},
-    [POLICY_TYPE_HEADER] = {"a text",
-                            OP(EQ) | OP(NE) | OP(MATCH) | OP(NO_MATCH) | OP(IN) | OP(NOT_IN),
-                            "= != ~ !~ in apply"},
+    [POLICY_TYPE_FLAG] = {"a flag", OP(IS)},
+    [POLICY_TYPE_NUMBER] = {"a number", ORDER},
+    [POLICY_TYPE_SIZE] = {"a size", ORDER},
+    [POLICY_TYPE_TEXT] = {"a text", WORDS},
+    [POLICY_TYPE_ADDRESS] = {"an address", OP(EQ) | OP(NE) | OP(IN) | OP(NOT_IN)},
+    [POLICY_TYPE_HEADER] = {"a text", WORDS},
 };
 
 static struct policy_expr *fault_operator(const struct policy_field *field, enum policy_operator op,
@@ -92,11 +88,11 @@ static struct policy_expr *fault_operator(const struct policy_field *field, enum
     }
     if (op == POLICY_IS) {
         return policy_fault(fault_r, POLICY_PART_FIELD,
-                            "%s is %s and no condition by itself: %s, as in %s", field->name,
-                            type->noun, type->apply, field->example);
+                            "%s is %s and no condition by itself: %s apply, as in %s", field->name,
+                            type->noun, policy_type_operators[field->type], field->example);
     }
-    return policy_fault(fault_r, POLICY_PART_OPERATOR, "%s is %s: %s", field->name, type->noun,
-                        type->apply);
+    return policy_fault(fault_r, POLICY_PART_OPERATOR, "%s is %s: %s apply", field->name,
+                        type->noun, policy_type_operators[field->type]);
 }
 
 /* ---- values ---- */

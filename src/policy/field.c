@@ -302,6 +302,16 @@ const char *const policy_type_words[] = {
     [POLICY_TYPES] = NULL,
 };
 
+const char *const policy_type_operators[] = {
+    [POLICY_TYPE_FLAG] = "",
+    [POLICY_TYPE_NUMBER] = "= != < <= > >=",
+    [POLICY_TYPE_SIZE] = "= != < <= > >=",
+    [POLICY_TYPE_TEXT] = "= != ~ !~ in",
+    [POLICY_TYPE_ADDRESS] = "= != in",
+    [POLICY_TYPE_HEADER] = "= != ~ !~ in",
+    [POLICY_TYPES] = NULL,
+};
+
 const struct policy_field *policy_field_find(struct span name)
 {
     for (const struct policy_field *field = policy_fields; field->name != NULL; field++) {

@@ -144,4 +144,7 @@ uint16_t policy_field_stages(const struct policy_field *field);
 extern const char *const policy_stage_words[]; /* "connect", …, by enum policy_stage */
 extern const char *const policy_type_words[];  /* "flag", …, by enum policy_type */
 
+/* The operators of each type: "= != < <= > >="; "" for a flag, which has none. */
+extern const char *const policy_type_operators[];
+
 #endif

@@ -21,6 +21,7 @@ struct policy_pattern {
 
 static struct shared {
     unsigned users; /* patterns */
+    bool failed;    /* memory was asked for in vain: PCRE2 does not always say so */
     pcre2_general_context *general;
     pcre2_match_context *match;
     pcre2_match_data *data;
@@ -30,7 +31,10 @@ static struct shared {
 static void *pattern_alloc(PCRE2_SIZE size, void *context)
 {
     (void)context;
-    return mem_alloc(size);
+    void *ptr = mem_alloc(size);
+
+    shared.failed = shared.failed || ptr == NULL;
+    return ptr;
 }
 
 static void pattern_release(void *ptr, void *context)
@@ -70,13 +74,17 @@ static bool shared_begin(void)
     pcre2_set_depth_limit(shared.match, MATCH_LIMIT);
     pcre2_set_heap_limit(shared.match, HEAP_LIMIT_KIB);
     shared.stack = pcre2_jit_stack_create(STACK_MIN, STACK_MAX, shared.general);
+    if (shared.failed) {
+        shared_end();
+        return false;
+    }
     if (shared.stack != NULL) {
         pcre2_jit_stack_assign(shared.match, NULL, shared.stack);
     }
     return true;
 }
 
-/* NULL and PCRE2's error, 0 when memory is out. */
+/* NULL and PCRE2's error; shared.failed when memory is out. */
 static pcre2_code *compile(struct span text, bool nocase, int *error_r, PCRE2_SIZE *offset_r)
 {
     uint32_t options = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP;
@@ -84,7 +92,7 @@ static pcre2_code *compile(struct span text, bool nocase, int *error_r, PCRE2_SI
     /* PCRE2 takes no NULL for the empty pattern. */
     const unsigned char *ptr = text.len > 0 ? text.ptr : (const unsigned char *)"";
 
-    *error_r = PCRE2_ERROR_NOMEMORY;
+    *error_r = 0;
     *offset_r = 0;
     if (context == NULL) {
         return NULL;
@@ -95,15 +103,13 @@ static pcre2_code *compile(struct span text, bool nocase, int *error_r, PCRE2_SI
     return code;
 }
 
-/* Of compile's errors this one stands for memory as well. */
-enum { ERROR_HEAP_FAILED = 121 };
-
 struct policy_pattern *policy_pattern_new(struct span text, bool nocase, char *error_r, size_t size)
 {
     int error;
     PCRE2_SIZE offset;
 
     error_r[0] = '\0';
+    shared.failed = false;
     if (!shared_begin()) {
         return NULL;
     }
@@ -115,7 +121,7 @@ struct policy_pattern *policy_pattern_new(struct span text, bool nocase, char *e
     shared.users++;
     pattern->code = compile(text, nocase, &error, &offset);
     if (pattern->code == NULL) {
-        if (error != PCRE2_ERROR_NOMEMORY && error != ERROR_HEAP_FAILED) {
+        if (!shared.failed) {
             unsigned char reason[256] = "";
             pcre2_get_error_message(error, reason, sizeof(reason));
             snprintf(error_r, size, "%s at octet %zu", (const char *)reason, offset + 1);
@@ -125,6 +131,9 @@ struct policy_pattern *policy_pattern_new(struct span text, bool nocase, char *e
     }
     /* Where the machine or its rules forbid it, the interpreter does the same. */
     (void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
+    if (shared.failed) {
+        policy_pattern_free(&pattern);
+    }
     return pattern;
 }
 

@@ -233,6 +233,7 @@ static void check_round_trip(const struct policy *policy)
                             expected.banner_text == NULL ? "" : expected.banner_text);
         got.profile = expected.profile = NULL;
         got.banner_text = expected.banner_text = NULL;
+        got.rules = expected.rules = NULL;
         assert_memory_equal(&got, &expected, sizeof(got));
         config_free(&config);
         free(text);
@@ -320,7 +321,10 @@ static void random_policies_read_back(void **state)
     "hostname mx\nlog file \"/tmp/x\"\n"                                                           \
     "policy p { profile rfc821; banner text \"t\"; keyword hide SIZE, DSN; limit errors 5 }\n"     \
     "listener one { listen 127.0.0.1:2525, [::1]:2525; backend b; policy p }\n"                    \
-    "listener two { listen 127.0.0.1:2526; backend b; policy observe }\n" REST
+    "listener two { listen 127.0.0.1:2526; backend b; policy observe }\n"                          \
+    "list known { 192.0.2.0/24, 2001:db8::/32, .example.net, word }\n"                             \
+    "policy q { when client.address in known and (helo ~ \"x+\"i or helo ~ \"y\") drop as n\n"     \
+    "when header(\"A\") = x or not header(\"B\") in known reject \"550 5.7.1 no\" }\n" REST
 
 static void lack_of_memory_is_an_error(void **state)
 {
