@@ -32,6 +32,36 @@ size_t span_find(struct span s, unsigned char c)
     return at != NULL ? (size_t)(at - s.ptr) : s.len;
 }
 
+/* Eight octets at once may have one below 32, or one that is 127 (HTAB is told apart later). */
+static bool word_may_control(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t del = x ^ ones * 0x7f;
+
+    return (((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & highs;
+}
+
+bool span_has_control(struct span s)
+{
+    size_t i = 0;
+
+    while (i < s.len) {
+        uint64_t word;
+        if (s.len - i >= sizeof(word)) {
+            memcpy(&word, s.ptr + i, sizeof(word));
+            if (!word_may_control(word)) {
+                i += sizeof(word);
+                continue;
+            }
+        }
+        if ((s.ptr[i] < ' ' && s.ptr[i] != '\t') || s.ptr[i] == 0x7f) {
+            return true;
+        }
+        i++;
+    }
+    return false;
+}
+
 struct span span_trim_right(struct span s)
 {
     while (s.len > 0 && ascii_is_blank(s.ptr[s.len - 1])) {

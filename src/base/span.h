@@ -84,6 +84,9 @@ bool span_begins_nocase(struct span s, struct span prefix);
 /* Offset of the first `c` in `s`, or its length where there is none. */
 size_t span_find(struct span s, unsigned char c);
 
+/* Has `s` a control character (0 to 31 and 127) other than HTAB? */
+bool span_has_control(struct span s);
+
 /* `s` without the blanks (SP, HTAB) at its end, or at both ends. */
 struct span span_trim_right(struct span s);
 struct span span_trim(struct span s);

@@ -12,16 +12,6 @@
 /* The longest number of a chunk-size: no server takes chunks of 10^15 octets. */
 enum { CHUNK_DIGITS_MAX = 15, MECHANISM_MAX = 20 };
 
-static bool has_control(struct span s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if ((s.ptr[i] < ' ' && s.ptr[i] != '\t') || s.ptr[i] == 0x7f) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum smtp_command_error parse_hello(struct smtp_command *c)
 {
     struct span rest = c->args;
@@ -219,7 +209,7 @@ void smtp_command_parse(struct span line, struct smtp_command *command_r)
     c->word = span_word(&rest);
     c->args = span_trim(rest);
     c->verb = smtp_verb_find(c->word);
-    if (has_control(line)) {
+    if (span_has_control(line)) {
         c->error = SMTP_COMMAND_CONTROL;
     } else if (c->word.len == 0) {
         c->error = SMTP_COMMAND_EMPTY;

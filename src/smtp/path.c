@@ -312,10 +312,8 @@ enum smtp_path_error smtp_path_parse(struct span *rest, bool null_ok, bool bare_
                                      struct smtp_path *path_r)
 {
     *path_r = (struct smtp_path){0};
-    for (size_t i = 0; i < rest->len; i++) {
-        if ((rest->ptr[i] < ' ' && rest->ptr[i] != '\t') || rest->ptr[i] == 0x7f) {
-            return SMTP_PATH_CHARACTER;
-        }
+    if (span_has_control(*rest)) {
+        return SMTP_PATH_CHARACTER;
     }
     enum smtp_path_error error = path_parse(rest, null_ok, bare_local_ok, path_r);
     if (error == SMTP_PATH_OK && has_utf8(path_r->text)) {

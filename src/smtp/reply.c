@@ -20,16 +20,6 @@ static bool code_parse(struct span in, unsigned *code_r)
     return true;
 }
 
-static bool text_is_dirty(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if ((text.ptr[i] < ' ' && text.ptr[i] != '\t') || text.ptr[i] == 0x7f) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int smtp_reply_line_parse(struct span in, size_t max, struct smtp_reply_line *line_r,
                           enum smtp_reply_error *error_r)
 {
@@ -55,7 +45,7 @@ int smtp_reply_line_parse(struct span in, size_t max, struct smtp_reply_line *li
         return -1;
     }
     line_r->text = text.len > 0 ? span_from(text, 1) : text;
-    line_r->dirty = text_is_dirty(line_r->text);
+    line_r->dirty = span_has_control(line_r->text);
     *error_r = SMTP_REPLY_OK;
     return 1;
 }

@@ -94,6 +94,26 @@ static void span_reads_numbers(void **state)
     assert_true(value == UINT64_MAX); /* a failure leaves it alone */
 }
 
+/* Every octet at every place of every length up to three words: eight octets are judged at once. */
+static void span_finds_control_characters(void **state)
+{
+    unsigned char text[24];
+
+    (void)state;
+    for (size_t len = 0; len <= sizeof(text); len++) {
+        memset(text, 'a', sizeof(text));
+        assert_false(span_has_control(span_of(text, len)));
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned octet = 0; octet < 256; octet++) {
+                bool control = (octet < 32 && octet != '\t') || octet == 127;
+                text[at] = (unsigned char)octet;
+                assert_int_equal(span_has_control(span_of(text, len)), control);
+            }
+            text[at] = (unsigned char)(at % 2 == 0 ? '\t' : 0xff); /* neither hides what follows */
+        }
+    }
+}
+
 static void span_distance_counts_edits(void **state)
 {
     assert_int_equal(span_distance(SPAN("listen"), SPAN("LISTEN")), 0);
@@ -252,6 +272,7 @@ int main(void)
         cmocka_unit_test(span_is_trimmed),
         cmocka_unit_test(span_finds),
         cmocka_unit_test(span_reads_numbers),
+        cmocka_unit_test(span_finds_control_characters),
         cmocka_unit_test(span_distance_counts_edits),
         cmocka_unit_test(buf_is_a_queue),
         cmocka_unit_test(buf_reuses_its_front),
