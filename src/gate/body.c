@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "gate/private.h"
 
+#include <stdio.h>
+
 /* Octets of the line that ends a body, which is no part of it. */
 enum { END_OF_DATA = sizeof(".\r\n") - 1 };
 
@@ -27,6 +29,7 @@ void body_forget(struct gate *g)
     g->in_chunks = false;
     g->chunk_refused = false;
     g->binary = false;
+    g->judged = g->judge_over = false;
 }
 
 void body_begin_data(struct gate *g)
@@ -34,6 +37,7 @@ void body_begin_data(struct gate *g)
     g->in_data = true;
     g->size = 0;
     g->framing_seen = 0;
+    g->judged = g->judge_over = false;
     smtp_body_begin(&g->body, false, g->policy->limits.text_line);
 }
 
@@ -51,6 +55,7 @@ void body_begin_chunk(struct gate *g, uint64_t size, bool last, bool refused)
         g->in_chunks = true;
         g->size = 0;
         g->framing_seen = 0;
+        g->judged = g->judge_over = false;
         smtp_body_begin(&g->body, true, g->policy->limits.text_line);
     }
 }
@@ -175,24 +180,129 @@ static struct span within_limit(struct gate *g, struct gate_out *out, struct spa
     return span_head(in, 0);
 }
 
+/* Begin to show the message to the rules, if they want to see it. False when memory is out. */
+static bool judge_begin(struct gate *g, struct gate_out *out)
+{
+    if (g->judged || g->judge_over || !judge_message_wanted(g)) {
+        return true;
+    }
+    g->judged = true;
+    if (!judge_message_begin(g, !g->in_data)) {
+        gate_out_of_memory(g, out);
+        return false;
+    }
+    return true;
+}
+
+/* A rule has spoken against the message. */
+static void convict(struct gate *g, struct gate_out *out, const struct policy_rule *rule)
+{
+    char reply[GATE_TEXT_MAX];
+    enum policy_action action = rule->effect.action;
+
+    g->judged = false;
+    g->judge_over = true;
+    if (action == POLICY_ACTION_DROP || action == POLICY_ACTION_RESET) {
+        gate_sentence(g, out, rule);
+        return;
+    }
+    int len = snprintf(reply, sizeof(reply), "%.*s\r\n", GATE_TEXT_MAX - 3, judge_text(rule));
+    body_abandon(g, out, span_of(reply, (size_t)len), false);
+}
+
+/* Show the rules what is about to be forwarded, and forward it as far as they let it pass. False
+ * when the message is given up. */
+static bool forward_judged(struct gate *g, struct gate_out *out, struct span bytes)
+{
+    const struct policy_rule *rule = NULL;
+    size_t passed = bytes.len;
+
+    if (g->judged && bytes.len > 0) {
+        passed = judge_message_feed(g, out, bytes, &rule);
+    }
+    if (passed == SIZE_MAX) {
+        gate_out_of_memory(g, out);
+        return false;
+    }
+    out_bytes(out, GATE_SERVER, span_head(bytes, passed));
+    if (rule != NULL) {
+        convict(g, out, rule);
+    }
+    return rule == NULL;
+}
+
+/* The message is complete: what do the rules say of it? */
+static const struct policy_rule *judge_end(struct gate *g, struct gate_out *out)
+{
+    const struct policy_rule *rule = NULL;
+
+    if (!g->judged) {
+        return NULL;
+    }
+    g->judged = false;
+    g->judge_over = true;
+    if (!judge_message_end(g, out, &rule)) {
+        gate_out_of_memory(g, out);
+    }
+    return rule;
+}
+
+/* The message is complete but for its last octets, which the server has not got. True when nothing
+ * speaks against it. */
+static bool end_judged(struct gate *g, struct gate_out *out)
+{
+    const struct policy_rule *rule = judge_end(g, out);
+
+    if (rule != NULL) {
+        convict(g, out, rule);
+    }
+    return rule == NULL && g->phase != SMTP_PHASE_CLOSED;
+}
+
+const struct policy_rule *body_end_judged(struct gate *g, struct gate_out *out)
+{
+    return judge_begin(g, out) ? judge_end(g, out) : NULL;
+}
+
+/* Forward the end of a DATA body: the line end of its final dot only once the rules have spoken.
+ * The dot itself may have gone before. */
+static void forward_end(struct gate *g, struct gate_out *out, struct span in,
+                        const struct smtp_body_scan *scan)
+{
+    size_t line_end = scan->carry ? 1 : 2; /* of CRLF: what stands in `in` */
+    size_t dot = scan->clean > line_end ? 1 : 0;
+    struct span content = span_head(in, scan->clean - line_end - dot);
+
+    if (!forward_judged(g, out, content)) {
+        return;
+    }
+    out_bytes(out, GATE_SERVER, span_of(in.ptr + content.len, dot));
+    if (end_judged(g, out)) {
+        out_bytes(out, GATE_SERVER, SPAN("\r\n"));
+    }
+}
+
 /* Forward what a scan of `in` found. */
 static void forward_scan(struct gate *g, struct gate_out *out, struct span in,
                          const struct smtp_body_scan *scan)
 {
     g->size += scan->used;
-    if (scan->carry) {
-        out_bytes(out, GATE_SERVER, SPAN("\r"));
+    if (scan->event == SMTP_BODY_END && g->judged) {
+        forward_end(g, out, in, scan);
+        return;
     }
-    out_bytes(out, GATE_SERVER, span_head(in, scan->clean));
-    if (scan->event == SMTP_BODY_MORE || scan->event == SMTP_BODY_END) {
+    if ((scan->carry && !forward_judged(g, out, SPAN("\r"))) ||
+        !forward_judged(g, out, span_head(in, scan->clean)) || scan->event == SMTP_BODY_MORE ||
+        scan->event == SMTP_BODY_END) {
         return;
     }
     enum policy_framing verdict = framing_verdict(g, out, scan);
+    judge_message_framing(g, scan->event);
     if (verdict == POLICY_FRAMING_REFUSE) {
         body_abandon(g, out, framing_reply(scan->event), false);
         return;
     }
-    out_bytes(out, GATE_SERVER, framing_bytes(scan, verdict == POLICY_FRAMING_FIX));
+    forward_judged(g, out, framing_bytes(scan, verdict == POLICY_FRAMING_FIX));
 }
 
 /* One scan of a body that is forwarded. Returns what it took; *event_r is what it stopped for. */
@@ -236,6 +346,9 @@ size_t body_data_step(struct gate *g, struct gate_out *out, struct span in)
     enum smtp_body_event event = SMTP_BODY_MORE;
     size_t used = 0;
 
+    if (g->swallow == GATE_SWALLOW_NOTHING && !judge_begin(g, out)) {
+        return in.len;
+    }
     while (used < in.len && event != SMTP_BODY_END && out_has_room(out) &&
            g->phase != SMTP_PHASE_CLOSED) {
         struct span rest = span_from(in, used);
@@ -285,21 +398,46 @@ void body_end_chunk(struct gate *g, struct gate_out *out)
     }
 }
 
+/* The last octet of the last chunk completes the message: the rules speak before it is forwarded.
+ */
+static void judge_last_octet(struct gate *g, struct gate_out *out, struct span octet)
+{
+    const struct policy_rule *rule = NULL;
+
+    if (g->judged && judge_message_feed(g, out, octet, &rule) == SIZE_MAX) {
+        gate_out_of_memory(g, out);
+    } else if (rule != NULL) {
+        convict(g, out, rule);
+    } else {
+        end_judged(g, out);
+    }
+}
+
 size_t body_chunk_step(struct gate *g, struct gate_out *out, struct span in)
 {
     struct span chunk = span_head(in, in.len < g->chunk ? in.len : (size_t)g->chunk);
     enum smtp_body_event event;
     size_t used = 0;
 
+    if (g->swallow == GATE_SWALLOW_NOTHING && !judge_begin(g, out)) {
+        return in.len;
+    }
     while (used < chunk.len && out_has_room(out) && g->phase != SMTP_PHASE_CLOSED) {
         struct span rest = span_from(chunk, used);
+        if (g->judged && g->chunk_last && chunk.len == g->chunk) {
+            if (rest.len == 1) {
+                judge_last_octet(g, out, rest);
+                continue;
+            }
+            rest = span_head(rest, rest.len - 1);
+        }
         if (g->swallow != GATE_SWALLOW_NOTHING) {
             used = chunk.len;
         } else if (g->binary) {
             rest = within_limit(g, out, rest);
-            out_bytes(out, GATE_SERVER, rest);
             g->size += rest.len;
             used += rest.len;
+            forward_judged(g, out, rest);
         } else {
             used += scan_and_forward(g, out, rest, &event);
         }

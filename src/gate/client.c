@@ -436,20 +436,43 @@ static struct span line_mend(struct gate *g, struct gate_out *out, struct span l
     return span_of(mended, line.len + 2);
 }
 
-static void command(struct gate *g, struct gate_out *out, struct span line, struct span raw)
+/* Do to a command what a rule says. */
+static void sentence(struct gate *g, struct gate_out *out, const struct smtp_command *c,
+                     const struct policy_rule *rule)
+{
+    enum policy_action action = rule->effect.action;
+    bool unreadable = c->verb == SMTP_VERB_BDAT && c->error != SMTP_COMMAND_OK;
+
+    if (action == POLICY_ACTION_REJECT || action == POLICY_ACTION_TEMPFAIL ||
+        action == POLICY_ACTION_LIMIT) {
+        refuse(g, out, c, judge_text(rule));
+    } else if ((action == POLICY_ACTION_MASK || action == POLICY_ACTION_NOOP) && !unreadable) {
+        replace(g, out, c, action == POLICY_ACTION_NOOP);
+    } else {
+        gate_sentence(g, out, rule);
+    }
+}
+
+/* False when the command has to wait: a rule delays it. */
+static bool command(struct gate *g, struct gate_out *out, struct span line, struct span raw)
 {
     struct smtp_command c;
     char reply[GATE_TEXT_MAX];
 
     smtp_command_parse(line, &c);
     g->last = (uint8_t)c.verb;
+    const struct policy_rule *rule =
+        judge_command(g, out, &c, raw.len, out_of_sequence(g, c.verb) != NULL);
+    if (judge_waits(g)) {
+        return false;
+    }
     gate_count_add(g, c.verb, 0, 1);
     if (raw.len == line.len + 1 || c.error == SMTP_COMMAND_CONTROL) {
         enum smtp_body_event event = SMTP_BODY_MORE;
         enum policy_framing verdict = line_verdict(g, out, &c, raw, &event);
         if (verdict == POLICY_FRAMING_REFUSE) {
             refuse(g, out, &c, line_refusal(event));
-            return;
+            return true;
         }
         if (verdict == POLICY_FRAMING_FIX) {
             raw = line_mend(g, out, line);
@@ -457,18 +480,34 @@ static void command(struct gate *g, struct gate_out *out, struct span line, stru
             g->last = (uint8_t)c.verb;
         }
     }
+    if (rule != NULL) {
+        sentence(g, out, &c, rule);
+        return true;
+    }
     if (denied(g, out, &c)) {
-        return;
+        return true;
     }
     if (objection(g, &c, reply)) {
         refuse(g, out, &c, reply);
-        return;
+        return true;
     }
     if (c.verb == SMTP_VERB_BDAT && c.last && c.chunk == 0 && body_end_refused(g, out)) {
         refuse(g, out, &c, "550 5.5.2 Error: bare <CR> received in message");
-        return;
+        return true;
+    }
+    if (c.verb == SMTP_VERB_BDAT && c.last && c.chunk == 0 &&
+        (rule = body_end_judged(g, out)) != NULL) {
+        sentence(g, out, &c, rule);
+        return true;
+    }
+    if (g->phase == SMTP_PHASE_CLOSED) {
+        return true;
     }
     pass(g, out, &c, raw);
+    if (!judge_passed(g, &c)) {
+        gate_out_of_memory(g, out);
+    }
+    return true;
 }
 
 /* One line of an AUTH exchange (RFC 4954 section 4): base64, or "*" to cancel. What is neither is
@@ -573,8 +612,8 @@ static size_t take_line(struct gate *g, struct gate_out *out, struct span in)
     struct span raw = span_head(in, lf + 1);
     if (g->phase == SMTP_PHASE_AUTH) {
         auth_response(g, out, line, raw);
-    } else {
-        command(g, out, line, raw);
+    } else if (!command(g, out, line, raw)) {
+        return 0;
     }
     return raw.len;
 }
@@ -592,6 +631,9 @@ size_t client_step(struct gate *g, struct gate_out *out, struct span in)
     }
     if (g->skip_line) {
         return skip_line(g, in);
+    }
+    if (judge_waits(g)) {
+        return 0;
     }
     switch (client_turn(g)) {
     case GATE_TURN_SPEAK:

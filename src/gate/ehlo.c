@@ -60,7 +60,7 @@ static bool size_lowered(const struct gate *g, struct span text, uint64_t *size_
  * change. */
 static bool read_keywords(struct gate *g, struct ehlo_lines lines)
 {
-    bool edited = false;
+    bool edited = g->judge != NULL && policy_rules_ask(g->policy->rules, POLICY_STAGE_OFFER);
     uint64_t size;
 
     g->announced = 0;
@@ -104,11 +104,17 @@ static unsigned char *write_keyword(struct gate *g, struct gate_out *out, struct
     struct gate_event event = {
         .kind = GATE_EVENT_HIDE, .side = GATE_SERVER, .verb = SMTP_VERB_EHLO, .text = text};
     enum policy_keyword verdict = line_verdict(g->policy, text);
+    const struct policy_rule *rule = judge_offer(g, out, text);
     char lowered[32];
     uint64_t size;
 
+    if (rule != NULL && verdict != POLICY_KEYWORD_HIDE) {
+        verdict =
+            rule->effect.action == POLICY_ACTION_HIDE ? POLICY_KEYWORD_HIDE : POLICY_KEYWORD_MASK;
+    }
     if (verdict != POLICY_KEYWORD_ALLOW) {
         gate_tell(g, out, &event);
+        g->offered &= ~smtp_keyword_bit(smtp_keyword_of_line(text));
     }
     if (verdict == POLICY_KEYWORD_HIDE) {
         return NULL;

@@ -12,7 +12,7 @@ const char *gate_event_name(enum gate_event_kind kind)
         [GATE_EVENT_DARK] = "dark",         [GATE_EVENT_PIPELINING] = "pipelining",
         [GATE_EVENT_PROTOCOL] = "protocol", [GATE_EVENT_LOST] = "lost",
         [GATE_EVENT_TIMEOUT] = "timeout",   [GATE_EVENT_LIMIT] = "limit",
-        [GATE_EVENT_MEMORY] = "memory",
+        [GATE_EVENT_MEMORY] = "memory",     [GATE_EVENT_RULE] = "rule",
     };
     _Static_assert(sizeof(names) / sizeof(names[0]) == GATE_EVENT_KINDS, "a name for every kind");
     return names[kind];

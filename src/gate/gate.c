@@ -20,6 +20,11 @@ struct gate *gate_new(const struct policy *policy, const struct gate_facts *fact
         g->phase = SMTP_PHASE_CONNECT;
         g->last = SMTP_VERB_GREETING;
         queue_begin(&g->queue);
+        bool ok;
+        g->judge = judge_new(policy, facts, &ok);
+        if (!ok) {
+            gate_free(&g);
+        }
     }
     return g;
 }
@@ -32,6 +37,7 @@ void gate_free(struct gate **gate)
         return;
     }
     queue_free(&g->queue);
+    judge_free(&g->judge);
     mem_free(g->helo);
     mem_free(g->from);
     mem_free(g);
@@ -138,15 +144,46 @@ void gate_go_dark(struct gate *g, struct gate_out *out, enum smtp_verb verb, con
     gate_tell(g, out, &event);
 }
 
+/* What the rules say of the connection. */
+static void admit(struct gate *g, struct gate_out *out)
+{
+    const struct policy_rule *rule = judge_connection(g, out);
+
+    if (judge_waits(g)) {
+        return;
+    }
+    if (rule == NULL) {
+        out->requests |= GATE_CONNECT;
+        return;
+    }
+    gate_sentence(g, out, rule);
+}
+
+void gate_sentence(struct gate *g, struct gate_out *out, const struct policy_rule *rule)
+{
+    enum policy_action action = rule->effect.action;
+    bool silent = action == POLICY_ACTION_DROP || action == POLICY_ACTION_RESET;
+    const char *text = silent ? "connection dropped" : judge_text(rule);
+    struct gate_event event = {
+        .kind = GATE_EVENT_REJECT, .verb = (enum smtp_verb)g->last, .reply = span_str(text)};
+
+    gate_tell(g, out, &event);
+    if (silent) {
+        gate_end(g, out, action == POLICY_ACTION_RESET ? GATE_RESET : 0);
+    } else {
+        gate_reply(g, out, true, "%s", text);
+    }
+}
+
 void gate_start(struct gate *g, struct gate_out *out, uint64_t now)
 {
-    g->since = now;
-    out->requests |= GATE_CONNECT;
+    g->since = g->now = now;
+    admit(g, out);
 }
 
 void gate_connected(struct gate *g, struct gate_out *out, uint64_t now, bool ok)
 {
-    g->since = now;
+    g->since = g->now = now;
     if (g->phase == SMTP_PHASE_CLOSED) {
         out->requests |= GATE_CLOSE_SERVER;
     } else if (ok) {
@@ -235,6 +272,7 @@ size_t gate_input(struct gate *g, struct gate_out *out, uint64_t now, enum gate_
 {
     size_t used = 0;
 
+    g->now = now;
     while (used < bytes.len && out_has_room(out)) {
         size_t took = gate_move(g, out, now, side, span_from(bytes, used));
         if (took == 0) {
@@ -282,7 +320,7 @@ static void server_eof(struct gate *g, struct gate_out *out)
 
 void gate_eof(struct gate *g, struct gate_out *out, uint64_t now, enum gate_side side)
 {
-    g->since = now;
+    g->since = g->now = now;
     if (g->phase == SMTP_PHASE_CLOSED) {
         return;
     }
@@ -297,19 +335,33 @@ void gate_eof(struct gate *g, struct gate_out *out, uint64_t now, enum gate_side
 
 uint64_t gate_deadline(const struct gate *g)
 {
+    uint64_t until = judge_until(g);
     enum gate_side side;
 
-    if (g->phase == SMTP_PHASE_CLOSED || (g->phase == SMTP_PHASE_CONNECT && !g->connected)) {
-        return UINT64_MAX; /* the caller dials, by its own clock */
+    if (g->phase == SMTP_PHASE_CLOSED) {
+        return UINT64_MAX;
     }
-    return g->since + patience(g, &side);
+    if (g->phase == SMTP_PHASE_CONNECT && !g->connected) {
+        return until; /* the caller dials, by its own clock */
+    }
+    uint64_t deadline = g->since + patience(g, &side);
+    return until < deadline ? until : deadline;
 }
 
 void gate_expire(struct gate *g, struct gate_out *out, uint64_t now)
 {
     struct gate_event event = {.kind = GATE_EVENT_TIMEOUT, .verb = (enum smtp_verb)g->last};
 
+    g->now = now;
     if (now < gate_deadline(g)) {
+        return;
+    }
+    if (now >= judge_until(g)) { /* a rule has kept the client waiting for long enough */
+        judge_wait_over(g);
+        g->since = now;
+        if (g->phase == SMTP_PHASE_CONNECT && !g->connected) {
+            admit(g, out);
+        }
         return;
     }
     patience(g, &event.side);
@@ -334,7 +386,7 @@ bool gate_wants(const struct gate *g, enum gate_side side)
     if (side == GATE_SERVER || g->dark || body_expected(g) || g->phase == SMTP_PHASE_CLOSED) {
         return true;
     }
-    return client_turn(g) != GATE_TURN_WAIT;
+    return !judge_waits(g) && client_turn(g) != GATE_TURN_WAIT;
 }
 
 bool gate_is_dark(const struct gate *g)

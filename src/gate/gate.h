@@ -17,6 +17,7 @@
 #ifndef GATE_GATE_H
 #define GATE_GATE_H
 
+#include "policy/field.h"
 #include "policy/policy.h"
 #include "smtp/phase.h"
 #include "smtp/reply.h"
@@ -51,8 +52,9 @@ enum gate_event_kind {
     GATE_EVENT_TIMEOUT,    /* `side` was silent for too long after `verb` */
     GATE_EVENT_LIMIT,      /* a limit was reached: `text` names it */
     GATE_EVENT_MEMORY,     /* out of memory: the session ends */
+    GATE_EVENT_RULE, /* the rule called `word` applies, its action is `text`; `dry`: only told */
 };
-enum { GATE_EVENT_KINDS = GATE_EVENT_MEMORY + 1 };
+enum { GATE_EVENT_KINDS = GATE_EVENT_RULE + 1 };
 
 struct gate_event {
     enum gate_event_kind kind;
@@ -69,6 +71,7 @@ struct gate_event {
     struct span text;
     struct span from, to, helo; /* the envelope so far; `to` is the recipient it is about */
     bool esmtp;                 /* EHLO was accepted, else HELO or nothing */
+    bool dry;                   /* RULE: it is on trial, or its action is `log` */
 };
 
 /* One run of output. */
@@ -96,6 +99,11 @@ void gate_out_begin(struct gate_out *out);
 /* What the gate is told about a session when it begins. Borrowed for the gate's life. */
 struct gate_facts {
     struct span hostname; /* the gateway's own name, for its own replies */
+    struct span listener; /* the name of the listener */
+    /* What follows need only be true during gate_new(). */
+    struct policy_address client_address;
+    uint16_t client_port;
+    uint32_t client_sessions; /* of this address, this one counted */
 };
 
 /* Begin a session. NULL when memory is out. The first call must be gate_start(). */

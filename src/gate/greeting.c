@@ -53,9 +53,9 @@ static void plain(struct gate *g, struct gate_out *out, unsigned code, struct sp
 }
 
 static void show(struct gate *g, struct gate_out *out, const struct smtp_reply *reply,
-                 struct span bytes)
+                 struct span bytes, enum policy_banner banner)
 {
-    switch ((enum policy_banner)g->policy->banner) {
+    switch (banner) {
     case POLICY_BANNER_PASS:
         reply_relay(g, out, reply, bytes);
         break;
@@ -65,7 +65,7 @@ static void show(struct gate *g, struct gate_out *out, const struct smtp_reply *
         break;
     case POLICY_BANNER_MASK:
     case POLICY_BANNER_MASK_ALL:
-        mask(g, out, bytes, g->policy->banner == POLICY_BANNER_MASK_ALL);
+        mask(g, out, bytes, banner == POLICY_BANNER_MASK_ALL);
         break;
     case POLICY_BANNER_TEXT:
         if (reply->code < 400) {
@@ -92,7 +92,15 @@ void greeting_relay(struct gate *g, struct gate_out *out, const struct smtp_repl
                   SPAN_ARG(g->facts->hostname));
         return;
     }
-    show(g, out, reply, bytes);
+    enum policy_banner banner = (enum policy_banner)g->policy->banner;
+    const struct policy_rule *rule = judge_greeting(g, out, span_head(line, span_find(line, '\n')));
+    if (rule != NULL && rule->effect.action == POLICY_ACTION_MASK) {
+        banner = POLICY_BANNER_MASK_ALL;
+    } else if (rule != NULL) {
+        gate_sentence(g, out, rule);
+        return;
+    }
+    show(g, out, reply, bytes, banner);
     if (reply->code >= 400) {
         struct gate_event event = {.kind = GATE_EVENT_REJECT,
                                    .verb = SMTP_VERB_GREETING,

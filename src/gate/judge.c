@@ -50,7 +50,7 @@ static void tell_rule(struct gate *g, struct gate_out *out, const struct policy_
         .verb = (enum smtp_verb)g->last,
         .word = span_str(rule->name),
         .text = span_str(policy_action_info(rule->effect.action)->name),
-        .dry = rule->effect.dry,
+        .dry = rule->effect.dry || rule->effect.action == POLICY_ACTION_LOG,
         .to = g->judge->facts.rcpt_to,
     };
     gate_tell(g, out, &event);
@@ -63,7 +63,7 @@ static bool applies(struct gate *g, const struct policy_rule *rule)
     const struct policy_effect *effect = &rule->effect;
 
     if (effect->action == POLICY_ACTION_LIMIT) {
-        return !policy_rules_take(j->rules, rule, &j->facts.client_address, g->now);
+        return !policy_rules_take(rule, &j->facts.client_address, g->now);
     }
     return true;
 }
@@ -123,8 +123,8 @@ const char *judge_text(const struct policy_rule *rule)
     if (rule->effect.text != NULL) {
         return rule->effect.text;
     }
-    bool now = rule->effect.action == POLICY_ACTION_TEMPFAIL ||
-               rule->effect.action == POLICY_ACTION_LIMIT;
+    bool now =
+        rule->effect.action == POLICY_ACTION_TEMPFAIL || rule->effect.action == POLICY_ACTION_LIMIT;
     return rule->effect.action == POLICY_ACTION_LIMIT ? "450 4.7.1 Error: too much of this"
            : now                                      ? "450 4.7.1 Error: not now"
                                                       : "554 5.7.1 Error: refused by policy";

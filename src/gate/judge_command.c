@@ -132,8 +132,7 @@ static void own_facts(struct gate *g, const struct smtp_command *c)
     case POLICY_STAGE_HELO:
         f->helo = c->args;
         f->helo_literal = c->args.len > 0 && c->args.ptr[0] == '[';
-        f->helo_syntax =
-            !smtp_domain_valid(c->args, true) && !smtp_literal_valid(c->args);
+        f->helo_syntax = !smtp_domain_valid(c->args, true) && !smtp_literal_valid(c->args);
         f->esmtp = c->verb == SMTP_VERB_EHLO;
         break;
     case POLICY_STAGE_AUTH:
@@ -195,7 +194,8 @@ const struct policy_rule *judge_command(struct gate *g, struct gate_out *out,
     f->session_errors = g->errors;
     own_facts(g, c);
     rule = judge_ask(g, out, POLICY_STAGE_COMMAND);
-    if (rule == NULL && stage_of(c->verb) != POLICY_STAGE_COMMAND) {
+    bool again = c->verb == SMTP_VERB_BDAT && g->in_chunks; /* DATA's stage is the first BDAT's */
+    if (rule == NULL && stage_of(c->verb) != POLICY_STAGE_COMMAND && !again) {
         rule = judge_ask(g, out, stage_of(c->verb));
     }
     if (rule == NULL || rule->effect.action != POLICY_ACTION_DELAY) {

@@ -8,6 +8,8 @@
 #include "gate/judge_private.h"
 #include "gate/private.h"
 
+#include <stdio.h>
+
 bool judge_message_wanted(const struct gate *g)
 {
     return g->judge != NULL && (policy_rules_ask(g->judge->rules, POLICY_STAGE_HEADER) ||
@@ -187,7 +189,7 @@ size_t judge_message_feed(struct gate *g, struct gate_out *out, struct span byte
     m->out = out;
     size_t used = mail_scan(m->mail, bytes);
     *rule_r = m->verdict;
-    return m->failed ? SIZE_MAX : used;
+    return m->failed || mail_failed(m->mail) ? SIZE_MAX : used;
 }
 
 bool judge_message_end(struct gate *g, struct gate_out *out, const struct policy_rule **rule_r)
@@ -208,7 +210,6 @@ void judge_message_framing(struct gate *g, enum smtp_body_event event)
     }
     struct facts *f = &g->judge->facts;
     f->body_bare_cr = f->body_bare_cr || event == SMTP_BODY_BARE_CR;
-    f->body_bare_lf =
-        f->body_bare_lf || event == SMTP_BODY_BARE_LF || event == SMTP_BODY_LONE_DOT;
+    f->body_bare_lf = f->body_bare_lf || event == SMTP_BODY_BARE_LF || event == SMTP_BODY_LONE_DOT;
     f->body_nul = f->body_nul || event == SMTP_BODY_NUL;
 }

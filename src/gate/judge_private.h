@@ -15,14 +15,14 @@ enum {
 
 /* The message that is on its way. */
 struct judge_message {
-    struct mail *mail;                             /* owned */
-    struct gate *gate;                             /* borrowed */
-    struct gate_out *out;                          /* borrowed, during a call */
-    const struct policy_rule *verdict;             /* a rule of the configuration's */
+    struct mail *mail;                                     /* owned */
+    struct gate *gate;                                     /* borrowed */
+    struct gate_out *out;                                  /* borrowed, during a call */
+    const struct policy_rule *verdict;                     /* a rule of the configuration's */
     struct policy_header_value headers[JUDGE_HEADERS_MAX]; /* values owned */
     uint32_t header_count;
     size_t header_octets;
-    bool failed; /* out of memory */
+    bool failed;         /* out of memory */
     char anomalies[512]; /* their names, separated by blanks */
     unsigned char extension[64];
 };
@@ -37,10 +37,10 @@ struct judge {
     const struct policy_rule *delayed; /* what the client waits for, or has waited for */
     uint64_t until;                    /* when the wait is over; UINT64_MAX: there is none */
     struct facts facts;
-    char *helo;                    /* owned: what facts.helo points into */
-    char *mail;                    /* owned: the MAIL command's line */
-    char *mechanism;               /* owned */
-    struct judge_domain *domains;  /* owned; NULL while nothing was counted */
+    char *helo;                   /* owned: what facts.helo points into */
+    char *mail;                   /* owned: the MAIL command's line */
+    char *mechanism;              /* owned */
+    struct judge_domain *domains; /* owned; NULL while nothing was counted */
     uint32_t domain_count;
     struct judge_message *message; /* owned; NULL between messages */
 };

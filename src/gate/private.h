@@ -14,6 +14,7 @@
 #define GATE_PRIVATE_H
 
 #include "gate/gate.h"
+#include "gate/judge.h"
 #include "gate/queue.h"
 
 enum {
@@ -41,7 +42,9 @@ enum { GATE_COUNTS = 16 };
 struct gate {
     const struct policy *policy;    /* borrowed */
     const struct gate_facts *facts; /* borrowed */
+    struct judge *judge;            /* owned; NULL where the policy has no rules */
     uint64_t since;                 /* when the session last moved */
+    uint64_t now;                   /* the time that the caller last told */
     struct gate_queue queue;
     struct smtp_reply reply; /* the server's reply as far as it has come */
     struct smtp_body body;
@@ -70,6 +73,8 @@ struct gate {
     bool dark_client : 1;       /* … and the client has spoken since */
     bool dark_tls : 1;          /* … because of TLS, where the client speaks first */
     bool client_gone : 1;       /* the client closed while replies were outstanding */
+    bool judged : 1;            /* the rules are shown the message that is on its way */
+    bool judge_over : 1;        /* … and have seen all of it, or enough */
     bool draining : 1;
     struct gate_count counts[GATE_COUNTS];
 };
@@ -118,6 +123,9 @@ void gate_end(struct gate *g, struct gate_out *out, unsigned how);
 void gate_fail(struct gate *g, struct gate_out *out, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A rule ends the session: with its reply in its turn, or without one. */
+void gate_sentence(struct gate *g, struct gate_out *out, const struct policy_rule *rule);
+
 /* Out of memory: the session ends, the process goes on. */
 void gate_out_of_memory(struct gate *g, struct gate_out *out);
 
@@ -164,6 +172,9 @@ void body_end_chunk(struct gate *g, struct gate_out *out);
 /* Give up the message that is on its way: the server's copy is abandoned, the client's rest is
  * dropped, and then the session ends with `reply`: regular lines, each with its CRLF. */
 void body_abandon(struct gate *g, struct gate_out *out, struct span reply, bool by_server);
+
+/* BDAT 0 LAST: what the rules say of the message that it would complete. */
+const struct policy_rule *body_end_judged(struct gate *g, struct gate_out *out);
 
 /* Is a body, or the rest of one, what the client sends now? */
 bool body_expected(const struct gate *g);

@@ -174,6 +174,9 @@ static void answer(struct gate *g, struct gate_out *out, const struct smtp_reply
     } else {
         reply_relay(g, out, reply, bytes);
     }
+    const struct policy_rule *rule =
+        judge_reply(g, out, (enum smtp_verb)p->verb, reply->code, bytes);
+    judge_answered(g, as, class);
     if (message) {
         tell_message(g, out, p, bytes);
     } else if (class >= 4) {
@@ -194,6 +197,9 @@ static void answer(struct gate *g, struct gate_out *out, const struct smtp_reply
     }
     queue_pop(&g->queue);
     gate_flush_replies(g, out);
+    if (rule != NULL && g->phase != SMTP_PHASE_CLOSED) {
+        gate_sentence(g, out, rule); /* behind the reply: it may be the one to a message */
+    }
     gate_settled(g, out);
 }
 

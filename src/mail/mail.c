@@ -200,11 +200,21 @@ static size_t pass(struct mail *mail, struct span in)
     return used;
 }
 
-bool mail_scan(struct mail *mail, struct span bytes)
+void mail_stop(struct mail *mail)
+{
+    mail->stopped = true;
+}
+
+bool mail_failed(const struct mail *mail)
+{
+    return mail->failed;
+}
+
+size_t mail_scan(struct mail *mail, struct span bytes)
 {
     size_t at = 0;
 
-    while (at < bytes.len && !mail->failed) {
+    while (at < bytes.len && !mail->failed && !mail->stopped) {
         bool begin = mail->line == MAIL_LINE_START || mail->line == MAIL_LINE_DOT;
         if (!mail->in_header && (mail->line == MAIL_LINE_START || mail->line == MAIL_LINE_PASS)) {
             at += pass(mail, span_from(bytes, at));
@@ -214,7 +224,7 @@ bool mail_scan(struct mail *mail, struct span bytes)
             at += begin ? line_begin(mail, bytes.ptr[at]) : line_more(mail, span_from(bytes, at));
         }
     }
-    return !mail->failed;
+    return at;
 }
 
 bool mail_end(struct mail *mail)

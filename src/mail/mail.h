@@ -113,9 +113,14 @@ struct mail *mail_new(bool chunked, void (*tell)(void *context, const struct mai
                       void *context) __attribute__((warn_unused_result));
 void mail_free(struct mail **mail);
 
-/* The next octets of the message (any segmentation gives the same events). False when memory is
- * out, then and ever after. The end-of-data line is not part of it. */
-bool mail_scan(struct mail *mail, struct span bytes) __attribute__((warn_unused_result));
+/* The next octets of the message (any segmentation gives the same events). Returns how many were
+ * looked at: all of them unless `tell` has called mail_stop(), or memory is out, then and ever
+ * after (mail_failed()). The end-of-data line is not part of it. */
+size_t mail_scan(struct mail *mail, struct span bytes) __attribute__((warn_unused_result));
+bool mail_failed(const struct mail *mail);
+
+/* From within `tell`: look at nothing behind the octet that this was told for. */
+void mail_stop(struct mail *mail);
 
 /* The message has ended. False when memory is out. */
 bool mail_end(struct mail *mail) __attribute__((warn_unused_result));

@@ -29,6 +29,9 @@ void policy_rules_free(struct policy_rules **rules)
         policy_pattern_free(&node->pattern);
     }
     (*rules)->patterns = NULL;
+    for (size_t i = 0; i < (*rules)->count; i++) {
+        policy_rate_free(&(*rules)->list[i]->rate);
+    }
     *rules = NULL; /* the rest is the arena's */
 }
 
@@ -319,7 +322,11 @@ bool policy_rules_add(struct policy_rules *rules, const char *name, const struct
                                  .stage = stage,
                                  .line = line};
     rule->effect.text = text;
-    if (!append(rules, rule)) {
+    if (effect->action == POLICY_ACTION_LIMIT) {
+        rule->rate = policy_rate_new();
+    }
+    if ((effect->action == POLICY_ACTION_LIMIT && rule->rate == NULL) || !append(rules, rule)) {
+        policy_rate_free(&rule->rate);
         policy_fault_memory(fault_r);
         return false;
     }
@@ -346,6 +353,12 @@ bool policy_rules_read(const struct policy_rules *rules, const struct policy_fie
         }
     }
     return false;
+}
+
+bool policy_rules_take(const struct policy_rule *rule, const struct policy_address *address,
+                       uint64_t now)
+{
+    return policy_rate_take(rule->rate, address, now, rule->effect.number, rule->effect.period);
 }
 
 struct policy_rule *policy_rules_next(struct policy_rules *rules, enum policy_stage stage,

@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "policy/field.h"
 #include "policy/list.h"
+#include "policy/rate.h"
 
 #include <stdio.h>
 
@@ -83,6 +84,7 @@ struct policy_rule {
     uint64_t hits;            /* its counter, of this process */
     uint64_t exceeded;        /* how often a pattern of it gave up at a limit, and did not match */
     bool told;                /* policy_rules_exceeded() has returned it */
+    struct policy_rate *rate; /* owned; LIMIT: what each address has done */
     struct policy_rule *next; /* of the same stage */
 };
 
@@ -175,6 +177,11 @@ bool policy_rules_read(const struct policy_rules *rules, const struct policy_fie
  * a dry or LOG rule and stops at any other. */
 struct policy_rule *policy_rules_next(struct policy_rules *rules, enum policy_stage stage,
                                       const struct facts *facts, const struct policy_rule *after);
+
+/* A LIMIT rule applies: count one for the address at `now` (milliseconds). False when it was too
+ * much. */
+bool policy_rules_take(const struct policy_rule *rule, const struct policy_address *address,
+                       uint64_t now);
 
 /* A rule of which a pattern gave up at a limit for the first time since the rules were made, each
  * once; NULL when there is none left. To be asked after policy_rules_next(). */

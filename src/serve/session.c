@@ -74,12 +74,52 @@ void session_refuse(struct worker *worker, const struct config_listener *listene
     smtplog_refuse(listener, peer, text);
 }
 
+/* An address as rules have it: IPv4 within IPv6. */
+static struct policy_address session_address(const union session_peer *peer)
+{
+    struct policy_address address = {.known = true, .octets = {[10] = 0xff, [11] = 0xff}};
+
+    if (peer->any.sa_family == AF_INET) {
+        memcpy(address.octets + 12, &peer->in.sin_addr, 4);
+    } else if (peer->any.sa_family == AF_INET6) {
+        memcpy(address.octets, &peer->in6.sin6_addr, sizeof(address.octets));
+    } else {
+        address.known = false;
+    }
+    return address;
+}
+
+/* What a policy's rules may ask about the client. */
+static void session_facts(struct worker *worker, const struct config_listener *listener,
+                          const union session_peer *peer)
+{
+    const struct policy_rules *rules = listener->policy->policy.rules;
+    struct gate_facts *facts = &worker->facts;
+
+    if (rules == NULL) {
+        return;
+    }
+    facts->listener = span_str(listener->name);
+    facts->client_address = session_address(peer);
+    facts->client_port = ntohs(peer->any.sa_family == AF_INET    ? peer->in.sin_port
+                               : peer->any.sa_family == AF_INET6 ? peer->in6.sin6_port
+                                                                 : 0);
+    facts->client_sessions = 1;
+    if (policy_rules_read(rules, policy_field_find(SPAN("client.sessions")))) {
+        for (const struct session *s = worker->sessions; s != NULL; s = s->next) {
+            struct policy_address other = session_address(&s->peer);
+            facts->client_sessions += memcmp(&other, &facts->client_address, sizeof(other)) == 0;
+        }
+    }
+}
+
 void session_begin(struct worker *worker, const struct config_listener *listener, int fd,
                    const union session_peer *peer)
 {
     struct session *s = mem_zalloc(sizeof(*s));
 
     if (s != NULL) {
+        session_facts(worker, listener, peer);
         s->gate = gate_new(&listener->policy->policy, &worker->facts);
     }
     if (s == NULL || s->gate == NULL) {

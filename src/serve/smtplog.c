@@ -230,6 +230,18 @@ static void text_framing(struct line *line, const struct session *s, const struc
     put_envelope(line, event);
 }
 
+/* A rule on trial says what it would have done; `log` says that it applied. */
+static void text_rule(struct line *line, const struct session *s, const struct gate_event *event)
+{
+    bool log = span_equal(event->text, SPAN("log"));
+
+    put_head(line, s, SPAN(": rule: "), event);
+    line_escape(line, event->word, FIELD_MAX);
+    line_put(line, log ? SPAN(" applies") : event->dry ? SPAN(" would ") : SPAN(" does "));
+    line_put(line, log ? span_of(NULL, 0) : event->text);
+    put_envelope(line, event);
+}
+
 static void text_limit(struct line *line, const struct session *s, const struct gate_event *event)
 {
     if (span_equal(event->text, SPAN("errors"))) {
@@ -329,6 +341,9 @@ static void text_event(const struct session *s, const struct gate_event *event)
     case GATE_EVENT_LIMIT:
         text_limit(&line, s, event);
         break;
+    case GATE_EVENT_RULE:
+        text_rule(&line, s, event);
+        break;
     case GATE_EVENT_MEMORY:
         level = LOG_LEVEL_ERROR;
         text_plain(&line, s, SPAN(": memory: "), event, SPAN("out of memory"));
@@ -413,6 +428,9 @@ static void json_event(const struct session *s, const struct gate_event *event)
     if (kind == GATE_EVENT_REJECT) {
         line_put(&line,
                  event->by_server ? SPAN(",\"by\":\"server\"") : SPAN(",\"by\":\"gateway\""));
+    }
+    if (kind == GATE_EVENT_RULE) {
+        line_put(&line, event->dry ? SPAN(",\"dry\":true") : SPAN(",\"dry\":false"));
     }
     if (kind == GATE_EVENT_FRAMING) {
         json_word(&line, SPAN(",\"framing\":"), span_str(smtp_body_event_name(event->framing)));

@@ -142,6 +142,12 @@ static void on_event(void *context, const struct gate_event *e)
         text_add(t, SPAN("pipelining after "));
         write_verb(t, e);
         break;
+    case GATE_EVENT_RULE:
+        text_add(t, SPAN("rule "));
+        text_escape(t, e->word);
+        text_add(t, e->dry ? SPAN(" would ") : SPAN(" does "));
+        text_add(t, e->text);
+        break;
     case GATE_EVENT_MEMORY:
         d->out_of_memory = true;
         text_add(t, SPAN("memory"));
