@@ -265,15 +265,17 @@ const struct policy_rule *body_end_judged(struct gate *g, struct gate_out *out)
 }
 
 /* Forward the end of a DATA body: the line end of its final dot only once the rules have spoken.
- * The dot itself may have gone before. */
+ * The dot, and its CR, may have come with an earlier input: the dot went on, the CR was kept back.
+ */
 static void forward_end(struct gate *g, struct gate_out *out, struct span in,
                         const struct smtp_body_scan *scan)
 {
-    size_t line_end = scan->carry ? 1 : 2; /* of CRLF: what stands in `in` */
+    size_t line_end = scan->clean >= 2 ? 2 : 1;
     size_t dot = scan->clean > line_end ? 1 : 0;
     struct span content = span_head(in, scan->clean - line_end - dot);
 
-    if (!forward_judged(g, out, content)) {
+    if ((scan->carry && line_end == 2 && !forward_judged(g, out, SPAN("\r"))) ||
+        !forward_judged(g, out, content)) {
         return;
     }
     out_bytes(out, GATE_SERVER, span_of(in.ptr + content.len, dot));

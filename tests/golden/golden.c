@@ -243,7 +243,7 @@ static bool session_run(struct run *run)
 
     mem_fail_at(run->mode->fail_at);
     if (!drive_begin(&run->drive, session_policy(run->session), &facts)) {
-        ok = run->mode->fail_at == 1;
+        ok = run->mode->fail_at > 0 && mem_requests() >= run->mode->fail_at;
         run->over = true;
     }
     run->drive.other_first = run->mode->other_first;

@@ -252,7 +252,7 @@ static void events_have_names(void **state)
 {
     static const char *const names[] = {"phase",   "reject", "mask",       "hide",     "framing",
                                         "message", "dark",   "pipelining", "protocol", "lost",
-                                        "timeout", "limit",  "memory"};
+                                        "timeout", "limit",  "memory",     "rule"};
 
     for (unsigned i = 0; i < GATE_EVENT_KINDS; i++) {
         assert_string_equal(gate_event_name((enum gate_event_kind)i), names[i]);
