@@ -25,8 +25,8 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # From the top down; the layers of one row are peers.
-ROWS = (("cli",), ("probe",), ("replay",), ("admin",), ("serve", "sink"), ("config",), ("gate",),
-        ("policy",), ("mail",), ("smtp",), ("net",), ("base",))
+ROWS = (("cli",), ("probe",), ("replay",), ("admin",), ("serve", "sink", "asa"), ("config",),
+        ("gate",), ("policy",), ("mail",), ("smtp",), ("net",), ("base",))
 LEVEL = {layer: level for level, row in enumerate(reversed(ROWS)) for layer in row}
 PURE = ("smtp", "mail", "policy", "gate")
 

@@ -16,6 +16,7 @@ int cli_check(int argc, char **argv);
 int cli_sink(int argc, char **argv);
 int cli_profiles(int argc, char **argv);
 int cli_fields(int argc, char **argv);
+int cli_import_asa(int argc, char **argv);
 
 /* Say what is wrong with the command line and where help is; returns EX_USAGE. */
 int cli_usage_error(const char *command, const char *format, ...)

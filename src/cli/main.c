@@ -15,9 +15,9 @@ static const struct cli_command commands[] = {
      "run the gateway in the foreground", cli_serve},
     {"check", "-c FILE", "validate a configuration", cli_check},
     {"sink", "--listen ADDR [--maildir DIR]", "run a mail server that takes everything", cli_sink},
-    {"profiles", "[NAME]", "print the profiles as the configuration they stand for",
-     cli_profiles},
+    {"profiles", "[NAME]", "print the profiles as the configuration they stand for", cli_profiles},
     {"fields", "[NAME]", "list what rules can ask about", cli_fields},
+    {"import-asa", "FILE", "make a configuration of a Cisco ASA's or PIX's", cli_import_asa},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -35,8 +35,13 @@ static void help(FILE *out)
 {
     fprintf(out, "ehlogate %s, an SMTP/ESMTP firewall\n\n", EHLOGATE_VERSION);
     for (size_t i = 0; i < COMMANDS; i++) {
+<<<<<<< HEAD
         fprintf(out, "  ehlogate %-8s %s\n  %17s %s\n", commands[i].name, commands[i].usage, "",
                 commands[i].about);
+=======
+        printf("  ehlogate %-10s %s\n  %19s %s\n", commands[i].name, commands[i].usage, "",
+               commands[i].about);
+>>>>>>> rules
     }
     fprintf(out, "\nADDR is host:port, [v6]:port or unix:/path.\n"
                  "`ehlogate COMMAND --help` lists the options of a command.\n");
