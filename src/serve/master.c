@@ -45,7 +45,7 @@ struct master_worker {
 };
 
 struct master {
-    const struct config *config; /* borrowed */
+    struct config *config; /* borrowed */
     struct privilege privilege;
     struct bind_set bound;
     struct master_worker *workers; /* owned */
@@ -409,7 +409,7 @@ static bool master_watch_signals(struct master *master)
     return true;
 }
 
-int serve_run(const struct config *config)
+int serve_run(struct config *config)
 {
     struct master master = {.config = config, .count = config->workers, .signals = -1};
     int status;

@@ -9,6 +9,6 @@
 /* Serve until told to stop (TERM, USR1, INT: drain; a second one: stop at once). Returns the exit
  * status: 0, or a code of sysexits.h when serving could not begin; what was wrong has been logged.
  */
-int serve_run(const struct config *config);
+int serve_run(struct config *config);
 
 #endif

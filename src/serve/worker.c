@@ -27,6 +27,7 @@ enum {
 };
 static const double LOG_DELAY = 0.1;    /* s until less than that is written */
 static const double ACCEPT_PAUSE = 0.1; /* s without accepting after EMFILE */
+static const double LISTS_LOOK = 2;     /* s between two looks at the files of lists */
 
 struct worker_accept {
     ev_io io;
@@ -304,7 +305,42 @@ static int worker_serve(struct worker *worker)
     return EX_OK;
 }
 
-int worker_run(const struct config *config, unsigned slot, const struct worker_socket *sockets,
+/* Lists whose files have changed are read anew, here, where no rule is being asked. */
+static void lists_look(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *worker = timer->data;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *errors = open_memstream(&text, &len);
+
+    if (errors == NULL) {
+        return; /* the lists stay as they are until the next time */
+    }
+    bool ok = config_lists_refresh(worker->config, errors);
+    fclose(errors);
+    for (struct span rest = span_of(text, len); !ok && rest.len > 0;) {
+        size_t end = span_find(rest, '\n');
+        log_line(LOG_LEVEL_WARNING, "%.*s", SPAN_ARG(span_head(rest, end)));
+        rest = span_from(rest, end < rest.len ? end + 1 : end);
+    }
+    free(text);
+}
+
+static void lists_watch(struct worker *worker)
+{
+    bool files = false;
+
+    for (const struct config_list *list = worker->config->lists; list != NULL; list = list->next) {
+        files = files || list->files != NULL;
+    }
+    if (files) {
+        ev_timer_init(&worker->lists_timer, lists_look, LISTS_LOOK, LISTS_LOOK);
+        worker->lists_timer.data = worker;
+        ev_timer_start(worker->loop, &worker->lists_timer);
+    }
+}
+
+int worker_run(struct config *config, unsigned slot, const struct worker_socket *sockets,
                unsigned socket_count, int master)
 {
     struct worker *worker = mem_zalloc(sizeof(*worker));
@@ -326,6 +362,7 @@ int worker_run(const struct config *config, unsigned slot, const struct worker_s
         goto out;
     }
     worker_watch(worker);
+    lists_watch(worker);
     if (!worker_listen(worker, sockets, socket_count)) {
         log_line(LOG_LEVEL_ERROR, "out of memory");
         goto out;

@@ -20,7 +20,7 @@ enum {
 };
 
 struct worker {
-    const struct config *config;   /* borrowed */
+    struct config *config;         /* borrowed; but for its lists it does not change */
     unsigned slot;                 /* its number among the workers that live */
     struct ev_loop *loop;          /* owned */
     struct worker_accept *accepts; /* owned */
@@ -36,6 +36,7 @@ struct worker {
     ev_signal stop_watch;
     ev_timer drain_timer;
     ev_timer accept_timer;
+    ev_timer lists_timer; /* where lists come from files */
     ev_timer log_timer;
     ev_prepare log_watch;
     struct gate_facts facts;
@@ -51,7 +52,7 @@ struct worker_socket {
 
 /* Serve until the master says stop or is gone. Writes one octet to `master` once connections are
  * accepted. Returns the exit status of the process. */
-int worker_run(const struct config *config, unsigned slot, const struct worker_socket *sockets,
+int worker_run(struct config *config, unsigned slot, const struct worker_socket *sockets,
                unsigned socket_count, int master);
 
 /* How many sessions a worker can carry: the configuration's number, or as many as there may be open
