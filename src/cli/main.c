@@ -35,12 +35,8 @@ static void help(FILE *out)
 {
     fprintf(out, "ehlogate %s, an SMTP/ESMTP firewall\n\n", EHLOGATE_VERSION);
     for (size_t i = 0; i < COMMANDS; i++) {
-        fprintf(out, "  ehlogate %-10s %s
-                         % 19s %
-                         s ", commands[i].name, commands[i].usage, "
-                           ",
-                         commands[i]
-                             .about);
+        fprintf(out, "  ehlogate %-10s %s\n  %19s %s\n", commands[i].name, commands[i].usage, "",
+                commands[i].about);
     }
     fprintf(out, "\nADDR is host:port, [v6]:port or unix:/path.\n"
                  "`ehlogate COMMAND --help` lists the options of a command.\n");
