@@ -2,7 +2,7 @@
  * The configuration language on any bytes. Beside what the sanitizers see:
  *   - there are errors where there is no configuration, and none where there is one;
  *   - each error is a line of its own with a place, free of control characters;
- *   - every policy that was read can be printed and read back as the same policy.
+ *   - every policy that was read can be printed and read back as the same policy, rules included.
  *
  * No file is read (config_parse() follows no include) and no name is looked up: the address parser
  * has a fuzzer of its own, so the one here takes whatever has a colon.
@@ -62,7 +62,40 @@ static void check_errors(const char *errors)
     require(begin, "an error that is no line");
 }
 
-static void check_policy(const struct config_policy *policy)
+static void print_quoted(const char *text, FILE *out)
+{
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        fprintf(out, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+    }
+    fputc('"', out);
+}
+
+/* The rules as text; "" where there are none. */
+static char *rules_text(const struct policy *policy)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    require(out != NULL, "out of memory");
+    if (policy->rules != NULL) {
+        policy_rules_print(policy->rules, out, "");
+    }
+    require(fclose(out) == 0, "out of memory");
+    return text;
+}
+
+static void check_rules(const struct policy *expected, const struct policy *got)
+{
+    char *a = rules_text(expected), *b = rules_text(got);
+
+    require(strcmp(a, b) == 0, "printed rules are other ones");
+    free(a);
+    free(b);
+}
+
+static void check_policy(const struct config *of, const struct config_policy *policy)
 {
     char *text = NULL, *errors = NULL;
     size_t len = 0;
@@ -71,6 +104,11 @@ static void check_policy(const struct config_policy *policy)
 
     require(out != NULL, "out of memory");
     fputs("listener l { listen a:1; backend b; policy p }; backend b { server a:1 }\n", out);
+    for (const struct config_list *list = of->lists; list != NULL; list = list->next) {
+        fputs("list ", out);
+        print_quoted(list->name, out);
+        fputs(" { }\n", out);
+    }
     fputs("policy p {\n", out);
     policy_print(&policy->policy, out, "");
     fputs("}\n", out);
@@ -84,6 +122,8 @@ static void check_policy(const struct config_policy *policy)
             "a printed policy has another banner");
     got.banner_text = expected.banner_text = NULL;
     got.profile = expected.profile = NULL;
+    check_rules(&expected, &got);
+    got.rules = expected.rules = NULL;
     require(memcmp(&got, &expected, sizeof(got)) == 0, "a printed policy is another one");
     config_free(&config);
     free(errors);
@@ -101,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_errors(errors);
     for (const struct config_policy *policy = config != NULL ? config->policies : NULL;
          policy != NULL && checked < CHECKED; policy = policy->next, checked++) {
-        check_policy(policy);
+        check_policy(config, policy);
     }
     config_free(&config);
     free(errors);

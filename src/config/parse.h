@@ -276,7 +276,7 @@ void config_add_list_file(struct config_source *source, const struct config_word
 void config_link_lists(struct config_parser *parser);
 
 /* Path of a file that this one names: relative to it. NULL when memory is out. */
-char *config_relative_path(const struct config_source *source, struct span path);
+char *config_relative_path(const struct config_source *source, struct span file);
 
 /* link.c: after the last statement. */
 void config_link(struct config_parser *parser);

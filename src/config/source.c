@@ -188,23 +188,23 @@ void config_read_content(struct config_parser *parser, const char *name, struct 
 
 /* A relative pattern is relative to the file that has it: the place from which the daemon was
  * started says nothing about where its configuration is. */
-char *config_relative_path(const struct config_source *source, struct span pattern)
+char *config_relative_path(const struct config_source *source, struct span file)
 {
     const char *slash = strrchr(source->name, '/');
-    size_t dir = pattern.len > 0 && pattern.ptr[0] == '/' ? 0
-                 : slash != NULL                          ? (size_t)(slash - source->name) + 1
-                                                          : 0;
-    char *path = mem_alloc(dir + pattern.len + 1);
+    size_t dir = file.len > 0 && file.ptr[0] == '/' ? 0
+                 : slash != NULL                    ? (size_t)(slash - source->name) + 1
+                                                    : 0;
+    char *path = mem_alloc(dir + file.len + 1);
 
     if (path == NULL) {
         config_error_memory(source->parser);
         return NULL;
     }
     memcpy(path, source->name, dir);
-    if (pattern.len > 0) {
-        memcpy(path + dir, pattern.ptr, pattern.len);
+    if (file.len > 0) {
+        memcpy(path + dir, file.ptr, file.len);
     }
-    path[dir + pattern.len] = '\0';
+    path[dir + file.len] = '\0';
     return path;
 }
 

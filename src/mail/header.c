@@ -55,15 +55,21 @@ static unsigned find_known(struct span name)
 {
     unsigned i = 0;
 
-    while (i < KNOWN_FIELDS && !span_equal_nocase(known_fields[i].name, name)) {
+    while (i < KNOWN_FIELDS && (known_fields[i].name.len != name.len ||
+                                !span_begins_nocase(name, known_fields[i].name))) {
         i++;
     }
     return i;
 }
 
-/* A field's line is `name`, blanks where the syntax is obsolete, ":" and `value`. False where the
- * line is no field. */
-static bool split(struct span line, struct span *name_r, struct span *value_r, bool *obsolete_r)
+static enum known known_of(unsigned index)
+{
+    return index < KNOWN_FIELDS ? known_fields[index].known : KNOWN_NONE;
+}
+
+/* How long the name is that a field's line begins with, and where its colon stands: behind it, and
+ * behind blanks where the syntax is obsolete. False where the line is no field. */
+static bool split(struct span line, uint32_t *name_len_r, uint32_t *colon_r)
 {
     size_t len = 0;
 
@@ -74,13 +80,9 @@ static bool split(struct span line, struct span *name_r, struct span *value_r, b
     while (colon < line.len && ascii_is_blank(line.ptr[colon])) {
         colon++;
     }
-    if (len == 0 || colon == line.len || line.ptr[colon] != ':') {
-        return false;
-    }
-    *name_r = span_head(line, len);
-    *value_r = span_trim(span_from(line, colon + 1));
-    *obsolete_r = colon > len;
-    return true;
+    *name_len_r = (uint32_t)len;
+    *colon_r = (uint32_t)colon;
+    return len > 0 && colon < line.len && line.ptr[colon] == ':';
 }
 
 /* Count what a To or Cc says (RFC 5322 section 3.4): commas between addresses, not those in quoted
@@ -190,18 +192,17 @@ static void count_field(struct mail *mail, enum known known, struct span value)
 /* The field under way is complete. */
 static void field_end(struct mail *mail)
 {
+    struct span text = mail_text_span(&mail->text);
     struct mail_event event = {.kind = MAIL_EVENT_FIELD, .top = mail->top};
-    bool obsolete = false;
 
     if (!mail->field) {
         return;
     }
     mail->field = false;
-    if (!split(mail_text_span(&mail->text), &event.name, &event.value, &obsolete)) {
-        return;
-    }
+    event.name = span_head(text, mail->name_len);
+    event.value = span_trim(span_from(text, mail->colon + 1));
     unsigned index = find_known(event.name);
-    enum known known = index < KNOWN_FIELDS ? known_fields[index].known : KNOWN_NONE;
+    enum known known = known_of(index);
     bool once = index < KNOWN_FIELDS && known_fields[index].once;
     if (mail->top) {
         count_field(mail, known, event.value);
@@ -209,7 +210,7 @@ static void field_end(struct mail *mail)
     if (mail->top || mail->part_count < MAIL_PARTS_MAX) {
         mail->tell(mail->context, &event);
     }
-    if (obsolete) {
+    if (mail->colon > mail->name_len) {
         mail_anomaly(mail, MAIL_ANOMALY_FIELD_OBSOLETE);
     }
     if (mail->field_long) {
@@ -237,15 +238,14 @@ void mail_header_line_begin(struct mail *mail, unsigned char first)
 void mail_header_over(struct mail *mail, struct span over)
 {
     if (!mail->field_long) {
-        struct span name, value;
-        bool obsolete;
+        struct span text = mail_text_span(&mail->text);
+        uint32_t name_len, colon;
         mail->field_long = true;
-        mail->counting =
-            mail->top && split(mail_text_span(&mail->text), &name, &value, &obsolete) &&
-            (span_equal_nocase(name, SPAN("To")) || span_equal_nocase(name, SPAN("Cc")));
+        mail->counting = mail->top && split(text, &name_len, &colon) &&
+                         known_of(find_known(span_head(text, name_len))) == KNOWN_ADDRESSES;
         if (mail->counting) {
             mail->addresses = (struct mail_addresses){0};
-            count_addresses(&mail->addresses, value);
+            count_addresses(&mail->addresses, span_from(text, colon + 1));
         }
     }
     if (mail->counting) {
@@ -297,9 +297,7 @@ static void no_field(struct mail *mail)
 
 void mail_header_line_end(struct mail *mail)
 {
-    struct span name, value;
     struct span line = mail_text_span(&mail->text);
-    bool obsolete = false;
 
     if (!mail->top) {
         mail_raise(&mail->counts.body_line_max, mail->line_len);
@@ -311,7 +309,7 @@ void mail_header_line_end(struct mail *mail)
         return;
     } else if (mail_delimiter(mail)) {
         return;
-    } else if (split(line, &name, &value, &obsolete)) {
+    } else if (split(line, &mail->name_len, &mail->colon)) {
         mail->field = true;
         mail->field_octets = mail->line_len;
     } else if (!mail->message || !mail->first ||

@@ -48,10 +48,11 @@ enum mail_line {
 struct mail_level {
     uint16_t boundary_at; /* in `boundaries` */
     uint8_t boundary_len;
-    bool message : 1; /* no boundary: it ends with what it is within */
-    bool digest : 1;  /* multipart/digest: its parts are messages */
-    bool seen : 1;    /* its boundary has come */
-    bool closed : 1;  /* its closing boundary has come */
+    unsigned char boundary_first; /* its first octet, which settles most comparisons */
+    bool message : 1;             /* no boundary: it ends with what it is within */
+    bool digest : 1;              /* multipart/digest: its parts are messages */
+    bool seen : 1;                /* its boundary has come */
+    bool closed : 1;              /* its closing boundary has come */
 };
 
 enum mail_boundary {
@@ -118,6 +119,8 @@ struct mail {
     bool folded;           /* and does with the current line */
     bool field_long;       /* not all of it is in `text` */
     bool counting;         /* and what is not counts as addresses */
+    uint32_t name_len;     /* of the field */
+    uint32_t colon;        /* where it stands in `text` */
     uint64_t field_octets; /* of all its lines */
     struct mail_addresses addresses;
     struct mail_text text; /* the field, or a body line that may be a boundary */

@@ -43,6 +43,7 @@ static bool open_multipart(struct mail *mail, struct span type)
     struct mail_level level = {
         .boundary_at = (uint16_t)mail->boundaries.len,
         .boundary_len = mail->part.boundary_len,
+        .boundary_first = mail->part.boundary_len > 0 ? boundary.ptr[0] : 0,
         .digest = span_equal(type, SPAN("multipart/digest")),
     };
     size_t kept = 0;
@@ -178,76 +179,71 @@ static void close_level(struct mail *mail)
     mail->boundaries.len = level->boundary_at;
 }
 
-/* The line `rest` is what follows "--". Is it the level's boundary, whole but for the "--" that
- * closes and blanks? */
-static bool is_whole(const struct mail *mail, const struct mail_level *level, struct span rest,
-                     bool *close_r)
+/* Does `rest`, a line without its "--", begin with the level's boundary? */
+static inline bool begins(const struct mail *mail, const struct mail_level *level, struct span rest)
 {
-    struct span boundary = boundary_of(mail, level);
-
-    if (rest.len < boundary.len || !alike(boundary, rest) || mail->trailing) {
+    if (level->message || level->boundary_len > rest.len) {
         return false;
     }
-    rest = span_trim_right(span_from(rest, boundary.len));
-    *close_r = span_equal(rest, SPAN("--"));
-    return *close_r || rest.len == 0;
+    return level->boundary_len == 0 ||
+           (level->boundary_first == rest.ptr[0] && alike(boundary_of(mail, level), rest));
 }
 
-/* The level whose boundary the line is, or -1. Only the uppermost can be closed: with two levels of
- * one boundary, what follows its end is the other's. */
-static int find_whole(const struct mail *mail, struct span rest, bool *close_r)
+/* What of `rest` follows the boundary that it begins with, its blanks aside: "" and "--" where the
+ * line is whole. */
+static bool is_whole(const struct mail *mail, struct span behind)
 {
-    int upper = mail->depth - 1;
-
-    for (int i = upper; i >= 0; i--) {
-        const struct mail_level *level = &mail->levels[i];
-        if (!level->message && !level->closed && is_whole(mail, level, rest, close_r)) {
-            return i;
-        }
-    }
-    return upper >= 0 && mail->levels[upper].closed &&
-                   is_whole(mail, &mail->levels[upper], rest, close_r)
-               ? upper
-               : -1;
+    behind = span_trim_right(behind);
+    return !mail->trailing && (behind.len == 0 || span_equal(behind, SPAN("--")));
 }
 
-/* The level whose boundary the line begins with, if that is for the innermost multipart, or -1. */
-static int find_begun(struct mail *mail, struct span rest, bool *close_r)
+/* The level whose boundary the line is, or -1. A whole one of any level; the closed one, which can
+ * only be the uppermost, after the others: with two levels of one boundary, what follows its end is
+ * the other's. Else one that the line begins with, if that is the innermost multipart's. */
+static int find_level(struct mail *mail, struct span rest)
 {
     int innermost = mail->depth - 1;
+    int begun = -1;
 
     while (innermost >= 0 && mail->levels[innermost].message) {
         innermost--;
     }
     for (int i = innermost; i >= 0; i--) {
         const struct mail_level *level = &mail->levels[i];
-        struct span boundary = level->message ? (struct span){0} : boundary_of(mail, level);
-        if (boundary.len > 0 && rest.len >= boundary.len && alike(boundary, rest)) {
-            mail_anomaly(mail, MAIL_ANOMALY_BOUNDARY_PREFIX);
-            rest = span_from(rest, boundary.len);
-            *close_r = rest.len >= 2 && rest.ptr[0] == '-' && rest.ptr[1] == '-';
-            return i == innermost && !level->closed ? i : -1;
+        if (begins(mail, level, rest)) {
+            begun = begun < 0 ? i : begun;
+            if (!level->closed && is_whole(mail, span_from(rest, level->boundary_len))) {
+                return i;
+            }
         }
     }
-    return -1;
+    if (begun < 0) {
+        return -1;
+    }
+    const struct mail_level *level = &mail->levels[begun];
+    if (is_whole(mail, span_from(rest, level->boundary_len))) {
+        return begun;
+    }
+    if (level->boundary_len > 0) {
+        mail_anomaly(mail, MAIL_ANOMALY_BOUNDARY_PREFIX);
+    }
+    return begun == innermost && !level->closed && level->boundary_len > 0 ? begun : -1;
 }
 
 bool mail_delimiter(struct mail *mail)
 {
     struct span line = mail_text_span(&mail->text);
-    bool close = false;
 
     if (mail->multiparts == 0 || line.len < 2 || line.ptr[0] != '-' || line.ptr[1] != '-') {
         return false;
     }
     struct span rest = span_from(line, 2);
-    int found = find_whole(mail, rest, &close);
-    if (found < 0) {
-        found = find_begun(mail, rest, &close);
-    }
+    int found = find_level(mail, rest);
     if (found < 0) {
         return false;
     }
+    rest = span_from(rest, mail->levels[found].boundary_len);
+    bool close = rest.len >= 2 && rest.ptr[0] == '-' && rest.ptr[1] == '-';
     if (mail->in_header) {
         mail_header_cut(mail);
     }

@@ -72,7 +72,7 @@ const struct policy_field policy_fields[] = {
      "command.length > 512"},
     {"command.line", POLICY_TYPE_TEXT, POLICY_STAGE_COMMAND, false, AT(command_line),
      "the line without its CRLF",
-     "command.line ~ \"[|`]\""},
+     "command.line ~ \"[^ -~]\""},
     {"command.sequence", POLICY_TYPE_FLAG, POLICY_STAGE_COMMAND, false, AT(command_sequence),
      "the command is out of sequence, as far as that is certain",
      "command.sequence"},

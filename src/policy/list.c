@@ -5,6 +5,9 @@
  * hash of each domain that it is below. Which lengths the entries for whole domains have is noted,
  * so that a name of a hundred labels costs no hundred looks into the table.
  *
+ * Ranges are searched in two steps, of which the first is in the few pages of an index, since what
+ * a search through a large array costs is its cache misses.
+ *
  * Rejected: a trie of the octets, which wants a cache miss an octet; one hash table for each length
  * of prefix, where an address costs up to 129 looks; pattern lists, whose cost grows with the list.
  */
@@ -13,7 +16,11 @@
 #include "base/mem.h"
 #include "policy/address.h"
 
-enum { V4_PREFIX = 96, SLOTS_MIN = 16 };
+enum {
+    V4_PREFIX = 96,
+    SLOTS_MIN = 16,
+    STRIDE = 64, /* ranges for each one of the index */
+};
 
 /* Where a folded entry is in the pool, behind its length in two octets; `at` is one more than its
  * offset, so that 0 is a free slot. */
@@ -43,8 +50,10 @@ struct policy_list {
     uint64_t domains[(POLICY_LIST_ENTRY_MAX + 64) / 64]; /* bit n: a ".domain" of n octets is in */
     struct range4 *v4;
     size_t v4_count, v4_size;
+    uint32_t *v4_index; /* where each STRIDEth range begins */
     struct range6 *v6;
     size_t v6_count, v6_size;
+    struct number6 *v6_index;
     size_t networks; /* distinct ones */
 };
 
@@ -59,7 +68,9 @@ void policy_list_free(struct policy_list **list)
         mem_free((*list)->pool);
         mem_free((*list)->slots);
         mem_free((*list)->v4);
+        mem_free((*list)->v4_index);
         mem_free((*list)->v6);
+        mem_free((*list)->v6_index);
         mem_free(*list);
         *list = NULL;
     }
@@ -343,12 +354,35 @@ static void finish_v6(struct policy_list *list)
     list->v6_count = (size_t)(kept - list->v6);
 }
 
+static size_t index_count(size_t ranges)
+{
+    return (ranges + STRIDE - 1) / STRIDE;
+}
+
+static bool make_indexes(struct policy_list *list)
+{
+    size_t count4 = index_count(list->v4_count), count6 = index_count(list->v6_count);
+
+    list->v4_index = count4 > 0 ? mem_alloc(count4 * sizeof(*list->v4_index)) : NULL;
+    list->v6_index = count6 > 0 ? mem_alloc(count6 * sizeof(*list->v6_index)) : NULL;
+    if ((count4 > 0 && list->v4_index == NULL) || (count6 > 0 && list->v6_index == NULL)) {
+        return false;
+    }
+    for (size_t i = 0; i < count4; i++) {
+        list->v4_index[i] = list->v4[i * STRIDE].from;
+    }
+    for (size_t i = 0; i < count6; i++) {
+        list->v6_index[i] = list->v6[i * STRIDE].from;
+    }
+    return true;
+}
+
 bool policy_list_finish(struct policy_list *list)
 {
     finish_v4(list);
     finish_v6(list);
     /* A table that is never empty saves the question whether it is. */
-    return list->slot_count > 0 || slots_grow(list);
+    return make_indexes(list) && (list->slot_count > 0 || slots_grow(list));
 }
 
 /* ---- entries ---- */
@@ -478,32 +512,48 @@ int policy_list_parse(struct policy_list *list, struct span text, struct policy_
 
 /* ---- asking ---- */
 
+/* The ranges of the stride `chosen` of the index. */
+static size_t stride_count(size_t ranges, size_t chosen)
+{
+    size_t left = ranges - chosen * STRIDE;
+    return left < STRIDE ? left : STRIDE;
+}
+
+/* Each search is for the last one that begins at or before the address, or the first. */
 static bool has_v4(const struct policy_list *list, uint32_t address)
 {
-    const struct range4 *base = list->v4;
-    size_t count = list->v4_count;
+    const uint32_t *at = list->v4_index;
 
-    /* The last range that begins at or before the address. */
-    while (count > 1) {
-        size_t half = count / 2;
-        base = base[half].from <= address ? base + half : base;
-        count -= half;
+    if (list->v4_count == 0) {
+        return false;
     }
-    return count == 1 && base->from <= address && address <= base->to;
+    for (size_t count = index_count(list->v4_count); count > 1; count -= count / 2) {
+        at = at[count / 2] <= address ? at + count / 2 : at;
+    }
+    size_t chosen = (size_t)(at - list->v4_index);
+    const struct range4 *range = list->v4 + chosen * STRIDE;
+    for (size_t count = stride_count(list->v4_count, chosen); count > 1; count -= count / 2) {
+        range = range[count / 2].from <= address ? range + count / 2 : range;
+    }
+    return range->from <= address && address <= range->to;
 }
 
 static bool has_v6(const struct policy_list *list, struct number6 address)
 {
-    const struct range6 *base = list->v6;
-    size_t count = list->v6_count;
+    const struct number6 *at = list->v6_index;
 
-    while (count > 1) {
-        size_t half = count / 2;
-        base = compare_number6(base[half].from, address) <= 0 ? base + half : base;
-        count -= half;
+    if (list->v6_count == 0) {
+        return false;
     }
-    return count == 1 && compare_number6(base->from, address) <= 0 &&
-           compare_number6(address, base->to) <= 0;
+    for (size_t count = index_count(list->v6_count); count > 1; count -= count / 2) {
+        at = compare_number6(at[count / 2], address) <= 0 ? at + count / 2 : at;
+    }
+    size_t chosen = (size_t)(at - list->v6_index);
+    const struct range6 *range = list->v6 + chosen * STRIDE;
+    for (size_t count = stride_count(list->v6_count, chosen); count > 1; count -= count / 2) {
+        range = compare_number6(range[count / 2].from, address) <= 0 ? range + count / 2 : range;
+    }
+    return compare_number6(range->from, address) <= 0 && compare_number6(address, range->to) <= 0;
 }
 
 bool policy_list_has_address(const struct policy_list *list, const struct policy_address *address)

@@ -52,10 +52,10 @@ enum policy_argument {
 struct policy_action_info {
     const char *name;
     const char *about;
-    uint16_t stages; /* bit per enum policy_stage at which it makes sense */
-    const char *why; /* why not elsewhere, for the error; NULL where it always makes sense */
+    const char *why;     /* why not elsewhere, for the error; NULL where it always makes sense */
+    const char *classes; /* of replies that its text may be: "45"; NULL: it has none */
     enum policy_argument argument;
-    const char *classes; /* of replies that its text may be: "45" */
+    uint16_t stages; /* bit per enum policy_stage at which it makes sense */
 };
 const struct policy_action_info *policy_action_info(enum policy_action action);
 
