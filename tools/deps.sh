@@ -23,7 +23,8 @@ section() {
     fi
 }
 
-wanted=$(for name in "$@"; do section "$name"; done | sort -u)
+wanted=$(for name in "$@"; do section "$name" || exit 1; done) || exit 1
+wanted=$(echo "$wanted" | sort -u)
 missing=
 for package in $wanted; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=

@@ -32,10 +32,11 @@ static inline struct span span_str(const char *string)
     return span_of(string, strlen(string));
 }
 
-/* The part of `s` from offset `from` on; `from` must not exceed its length. */
+/* The part of `s` from offset `from` on; `from` must not exceed its length. (Nothing may be added
+ * to the NULL that an empty span may have, not even 0.) */
 static inline struct span span_from(struct span s, size_t from)
 {
-    return span_of(s.ptr + from, s.len - from);
+    return span_of(from > 0 ? s.ptr + from : s.ptr, s.len - from);
 }
 
 /* The first `len` bytes of `s`; `len` must not exceed its length. */

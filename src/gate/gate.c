@@ -383,7 +383,10 @@ void gate_drain(struct gate *g, struct gate_out *out, uint64_t now)
 
 bool gate_wants(const struct gate *g, enum gate_side side)
 {
-    if (side == GATE_SERVER || g->dark || body_expected(g) || g->phase == SMTP_PHASE_CLOSED) {
+    bool dropped = g->skip_line || g->swallow == GATE_SWALLOW_LAST; /* whoever's turn it is */
+
+    if (side == GATE_SERVER || g->dark || body_expected(g) || dropped ||
+        g->phase == SMTP_PHASE_CLOSED) {
         return true;
     }
     return !judge_waits(g) && client_turn(g) != GATE_TURN_WAIT;

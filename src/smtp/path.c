@@ -253,6 +253,9 @@ static enum smtp_path_error mailbox_parse(struct span *s, bool bare_local_ok,
         return SMTP_PATH_LOCAL;
     }
     path->local = span_head(*s, local);
+    if (span_find(path->local, '\t') < local) {
+        return SMTP_PATH_CHARACTER; /* qtextSMTP has no HTAB */
+    }
     *s = span_from(*s, local);
     if (s->len > 0 && s->ptr[0] == '@') {
         *s = span_from(*s, 1);

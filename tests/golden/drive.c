@@ -313,6 +313,18 @@ void drive_input(struct drive *d, enum gate_side side, struct span bytes)
     }
 }
 
+void drive_trickle(struct drive *d, enum gate_side side, struct span bytes, size_t step)
+{
+    while (bytes.len > 0 && !d->closed[side] && !d->eof[side]) {
+        size_t n = step < bytes.len ? step : bytes.len;
+        text_add(&d->kept[side], span_head(bytes, n));
+        bytes = span_from(bytes, n);
+        while (d->kept[side].len > 0 && d->fault == NULL && show(d, side)) {
+        }
+    }
+    pump(d, order_of(d, side));
+}
+
 void drive_eof(struct drive *d, enum gate_side side)
 {
     if (!d->closed[side] && !d->eof[side]) {

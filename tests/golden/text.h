@@ -14,7 +14,7 @@ struct text {
 
 static inline struct span text_span(const struct text *t)
 {
-    return span_of(t->ptr, t->len);
+    return t->ptr != NULL ? span_of(t->ptr, t->len) : SPAN("");
 }
 
 void text_add(struct text *t, struct span bytes);

@@ -102,6 +102,8 @@ static const struct {
     {"<a\x01@b>", SMTP_PATH_CHARACTER},
     {"<a@b>\x7f", SMTP_PATH_CHARACTER},
     {"<a\r@b>", SMTP_PATH_CHARACTER},
+    {"<\"a\tb\"@c>", SMTP_PATH_CHARACTER},
+    {"\"\\\t\"", SMTP_PATH_CHARACTER},
 };
 
 /* A copy in memory of its exact size. */
