@@ -8,8 +8,19 @@
 
 #include <stdarg.h>
 
+/* Strings may have a tab in them, and a message is a line of text. */
+static void make_plain(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f) {
+            *text = '?';
+        }
+    }
+}
+
 void config_error(struct config_parser *parser, struct config_place place, const char *format, ...)
 {
+    char text[CONFIG_STRING_MAX + 1024];
     va_list args;
 
     /* Once memory is out, what is missing is missing for that reason. */
@@ -26,9 +37,10 @@ void config_error(struct config_parser *parser, struct config_place place, const
         fprintf(parser->errors, "%s: ", place.file);
     }
     va_start(args, format);
-    vfprintf(parser->errors, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fputc('\n', parser->errors);
+    make_plain(text);
+    fprintf(parser->errors, "%s\n", text);
     if (parser->error_count == CONFIG_ERRORS_MAX) {
         fprintf(parser->errors, "%s: too many errors; more are not shown\n", place.file);
     }

@@ -335,6 +335,15 @@ static void check_generated(const char *text, const char *expected)
     check_table(&bad, 1);
 }
 
+static void errors_have_no_control_characters(void **state)
+{
+    check_generated(REST "list a { \"x\ty\" }\n", "f:2:10: list a: \"x?y\": more than one word\n");
+    check_generated(IN_POLICY("when rcpt.count > \"1\t2\" log"),
+                    "f:3:19: rcpt.count is a number: expected a number of at most 64 bits, got the "
+                    "string \"1?2\"\n");
+    check_generated(REST "workers \"\t\"\n", "f:2:9: expected a word, got the string \"?\"\n");
+}
+
 static void deep_expressions_are_refused(void **state)
 {
     char parens[64], text[1024];
@@ -363,9 +372,13 @@ static void long_replies_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conditions_are_checked),       cmocka_unit_test(actions_are_checked),
-        cmocka_unit_test(errors_stay_with_their_rule),  cmocka_unit_test(lists_are_checked),
-        cmocka_unit_test(deep_expressions_are_refused), cmocka_unit_test(long_replies_are_refused),
+        cmocka_unit_test(conditions_are_checked),
+        cmocka_unit_test(actions_are_checked),
+        cmocka_unit_test(errors_stay_with_their_rule),
+        cmocka_unit_test(lists_are_checked),
+        cmocka_unit_test(errors_have_no_control_characters),
+        cmocka_unit_test(deep_expressions_are_refused),
+        cmocka_unit_test(long_replies_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
