@@ -6,8 +6,8 @@
 
 struct cli_command {
     const char *name;
-    const char *usage; /* after "ehlogate NAME " */
-    const char *about; /* in a line, for `ehlogate help` */
+    const char *usage;                 /* after "ehlogate NAME " */
+    const char *about;                 /* in a line, for `ehlogate help` */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name; returns exit status */
 };
 

@@ -104,7 +104,7 @@ struct mail {
     enum mail_line line;
     bool chunked;
     bool failed;   /* memory is out */
-    bool stopped; /* a callback wants nothing more looked at */
+    bool stopped;  /* a callback wants nothing more looked at */
     bool cr;       /* its last octet is a CR */
     bool over;     /* it did not fit into `text` */
     bool over_cr;  /* and what did not fit ends with a CR */

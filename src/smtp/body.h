@@ -57,8 +57,8 @@ void smtp_body_begin(struct smtp_body *body, bool chunk, uint32_t line_max);
 struct smtp_body_scan smtp_body_scan(struct smtp_body *body, struct span in);
 
 /* The end of a chunk. A CR that is kept back is forwarded now (`carry`), since a chunk has the size
- * that was announced for it; the LF may begin the next chunk. Behind the `last` one it is bare, which
- * is an event. */
+ * that was announced for it; the LF may begin the next chunk. Behind the `last` one it is bare,
+ * which is an event. */
 struct smtp_body_scan smtp_body_chunk_end(struct smtp_body *body, bool last);
 
 /* The event's name, as configuration and logs have it: "bare-lf". */

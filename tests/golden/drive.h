@@ -40,8 +40,8 @@ void drive_start(struct drive *d);
 void drive_connected(struct drive *d, bool ok);
 void drive_input(struct drive *d, enum gate_side side, struct span bytes);
 
-/* The same in pieces of `step` octets; the other side is shown what is kept for it behind the last of
- * them. */
+/* The same in pieces of `step` octets; the other side is shown what is kept for it behind the last
+ * of them. */
 void drive_trickle(struct drive *d, enum gate_side side, struct span bytes, size_t step);
 void drive_eof(struct drive *d, enum gate_side side);
 

@@ -49,7 +49,8 @@ static void check_table(const struct bad *table, size_t count)
 static const struct bad unknown_words[] = {
     {REST "hostnme x\n",
      "f:2:1: unknown statement \"hostnme\"; expected one of include, hostname, user, group, "
-     "workers, sessions, drain, log, backend, listener, policy, list; did you mean \"hostname\"?\n"},
+     "workers, sessions, drain, log, backend, listener, policy, list; did you mean "
+     "\"hostname\"?\n"},
     {REST "werkers 2\n",
      "f:2:1: unknown statement \"werkers\"; expected one of include, hostname, user, group, "
      "workers, sessions, drain, log, backend, listener, policy, list; did you mean \"workers\"?\n"},
@@ -62,7 +63,8 @@ static const struct bad unknown_words[] = {
                    "group, workers, sessions, drain, log, backend, listener, policy, list\n"},
     {IN_POLICY("baner hide"),
      "f:3:1: unknown statement \"baner\" in a policy block; expected one of profile, banner, ehlo, "
-     "starttls, command, keyword, framing, enforce, relax, forward, limit, timeout, when; did you mean "
+     "starttls, command, keyword, framing, enforce, relax, forward, limit, timeout, when; did you "
+     "mean "
      "\"banner\"?\n"},
     {IN_LISTENER("liten 127.0.0.1:25"),
      "f:2:1: unknown statement \"liten\" in a listener block; expected one of backend, policy, "
