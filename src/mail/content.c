@@ -35,7 +35,7 @@ static void keep_name(struct mail *mail, struct span name, unsigned rank)
     }
     if (part->name_count == MAIL_NAMES_MAX) {
         mail_anomaly(mail, MAIL_ANOMALY_PARAMETER);
-    } else if (mail_text_add(&mail->names, name, MAIL_NAMES_MAX * MAIL_NAME_MAX, &kept)) {
+    } else if (mail_text_add(&mail->names, name, MAIL_NAMES_SIZE, &kept)) {
         part->names[part->name_count++] = (struct mail_name){
             .at = (uint16_t)at, .len = (uint16_t)name.len, .rank = (uint8_t)rank};
     } else {
@@ -73,7 +73,7 @@ static bool is_boundary(struct span s)
         return false;
     }
     for (size_t i = 0; i < s.len; i++) {
-        if (!ascii_is_alnum(s.ptr[i]) && memchr("'()+_,-./:=? ", s.ptr[i], 13) == NULL) {
+        if (!ascii_is_alnum(s.ptr[i]) && !mail_is_of(SPAN("'()+_,-./:=? "), s.ptr[i])) {
             return false;
         }
     }

@@ -103,7 +103,7 @@ struct mail_event {
     uint32_t depth;              /* PART: how many multiparts and messages it is within */
 };
 
-/* Opaque: mail_new() to mail_free(). Its memory is bounded by the limits above (about 32 KiB in the
+/* Opaque: mail_new() to mail_free(). Its memory is bounded by the limits above (about 34 KiB in the
  * worst case, 2 KiB ordinarily). */
 struct mail;
 

@@ -14,7 +14,7 @@
 
 static bool is_token(unsigned char c)
 {
-    return c > ' ' && c < 127 && memchr("()<>@,;:\\\"/[]?=", c, 15) == NULL;
+    return c > ' ' && c < 127 && !mail_is_of(SPAN("()<>@,;:\\\"/[]?="), c);
 }
 
 static unsigned char next(const struct mail_cursor *at)
@@ -169,7 +169,7 @@ static void read_param(struct mail_cursor *at, struct mail_param *params, unsign
     struct mail_segment segment = {0};
     size_t len = 0;
 
-    while (len < at->rest.len && memchr("=;\"( \t\r", at->rest.ptr[len], 7) == NULL) {
+    while (len < at->rest.len && !mail_is_of(SPAN("=;\"( \t\r"), at->rest.ptr[len])) {
         len++;
     }
     struct span name = span_head(at->rest, len);

@@ -18,6 +18,12 @@
 /* Octets of a body line that tell whether it is a boundary: "--", the boundary, "--". */
 enum { MAIL_DELIMITER_MAX = MAIL_BOUNDARY_MAX + 4 };
 
+/* The names of one part, and the boundaries that are open, at their most. */
+enum {
+    MAIL_NAMES_SIZE = MAIL_NAMES_MAX * MAIL_NAME_MAX,
+    MAIL_BOUNDARIES_SIZE = MAIL_DEPTH_MAX * MAIL_BOUNDARY_MAX,
+};
+
 /* A text that grows up to a limit that each caller names. */
 struct mail_text {
     unsigned char *ptr; /* owned */
@@ -136,6 +142,11 @@ struct mail {
 };
 
 _Static_assert(sizeof(struct mail) <= 1280, "what a message costs while it goes by");
+
+static inline bool mail_is_of(struct span set, unsigned char c)
+{
+    return span_find(set, c) < set.len;
+}
 
 static inline void mail_bump(uint32_t *count)
 {

@@ -59,7 +59,7 @@ static bool open_multipart(struct mail *mail, struct span type)
             mail_anomaly(mail, MAIL_ANOMALY_BOUNDARY_PREFIX);
         }
     }
-    if (!mail_text_add(&mail->boundaries, boundary, MAIL_DEPTH_MAX * MAIL_BOUNDARY_MAX, &kept)) {
+    if (!mail_text_add(&mail->boundaries, boundary, MAIL_BOUNDARIES_SIZE, &kept)) {
         mail->failed = true;
         return false;
     }

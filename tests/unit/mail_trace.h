@@ -25,9 +25,9 @@
 #include <cmocka.h>
 
 enum trace_what {
-    TRACE_FIELDS = 1,    /* the message's fields and the end of its header */
-    TRACE_PARTS = 2,     /* parts and names */
-    TRACE_ANOMALIES = 4, /* */
+    TRACE_FIELDS = 1, /* the message's fields and the end of its header */
+    TRACE_PARTS = 2,  /* parts and names */
+    TRACE_ANOMALIES = 4,
     TRACE_PART_FIELDS = 8,
 };
 

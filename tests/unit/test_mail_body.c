@@ -18,9 +18,10 @@ struct plain {
     bool eight_bit;
 };
 
+/* A line that begins with the boundary does: "--abcd". */
 static bool is_delimiter(const unsigned char *line, size_t len)
 {
-    return len == 5 && memcmp(line, "--abc", 5) == 0;
+    return len >= 5 && memcmp(line, "--abc", 5) == 0;
 }
 
 static struct plain count_plainly(struct span body, bool chunked)
@@ -99,8 +100,7 @@ static void bodies_are_counted(void **state)
         assert_int_equal(t.counts.size, head + p.size);
         assert_int_equal(t.counts.body_line_max, p.longest);
         assert_int_equal(t.counts.eight_bit, p.eight_bit);
-        /* "--abcd" begins a part as well, where nothing else has changed that. */
-        assert_in_range(t.counts.parts, p.parts, p.parts + 1000);
+        assert_int_equal(t.counts.parts, p.parts);
         longest += p.longest;
         parts += p.parts;
         eight_bit += p.eight_bit;
