@@ -159,4 +159,5 @@ void ehlo_relay(struct gate *g, struct gate_out *out, const struct smtp_reply *r
     }
     last[3] = ' ';
     judge_hid(g, edits.hidden & ~edits.shown);
+    g->offered |= edits.hidden & edits.shown; /* by another line */
 }
