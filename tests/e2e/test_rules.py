@@ -23,7 +23,7 @@ list containers {{ winmail.dat }}
 POLICY = """
 when attachment.extension in programs reject "550 5.7.1 No programs" as programs
 when attachment.name in containers reject "554 5.7.1 No TNEF" as tnef
-when mime.type = "application/pkcs7-mime" and attachment.extension = p7m reject "550 5.7.1 No S/MIME" as smime
+when mime.type ~ "/pkcs7-mime$" and attachment.extension = p7m reject "550 5.7.1 No S/MIME" as smime
 when message.size > 40000 tempfail "452 4.3.1 Too much for now" as size
 when header("Subject") ~ "on trial" log reject "550 5.7.1 No" as trial
 """
