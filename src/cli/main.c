@@ -13,7 +13,7 @@
 static const struct cli_command commands[] = {
     {"serve", "-c FILE | --listen ADDR --backend ADDR [--profile NAME]",
      "run the gateway in the foreground", cli_serve},
-    {"check", "-c FILE", "validate a configuration", cli_check},
+    {"check", "-c FILE [--json] [--live]", "validate a configuration", cli_check},
     {"sink", "--listen ADDR [--maildir DIR]", "run a mail server that takes everything", cli_sink},
     {"profiles", "[NAME]", "print the profiles as the configuration they stand for", cli_profiles},
     {"fields", "[NAME]", "list what rules can ask about", cli_fields},

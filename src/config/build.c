@@ -275,6 +275,7 @@ static void begin_policy(struct config_parser *parser, const char *name, struct 
     policy->name = name;
     policy->place = place;
     policy_edit_begin(&parser->edit, &policy->policy, &policy_profiles[0]);
+    parser->edit.origin = &policy->origin;
     *end = policy;
     parser->policy = policy;
     parser->edited = false;

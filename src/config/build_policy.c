@@ -3,7 +3,43 @@
  */
 #include "config/parse.h"
 
-enum { BANNER_MAX_OCTETS = 400 };
+enum { BANNER_MAX_OCTETS = 400, STATEMENT_MAX = 60 };
+
+/* Note a statement "WHAT ACTION" with its list, for what is said of the policy later. NULL when
+ * memory is out. */
+static const struct policy_statement *statement_new(struct config_parser *parser, const char *what,
+                                                    struct span action,
+                                                    const struct config_words *words,
+                                                    struct config_place place)
+{
+    char text[STATEMENT_MAX + sizeof(", …")];
+    int used = snprintf(text, STATEMENT_MAX, "%s %.*s", what, SPAN_ARG(action));
+    const struct config_word *word = words != NULL ? words->first : NULL;
+    size_t len = used < STATEMENT_MAX ? (size_t)used : STATEMENT_MAX - 1;
+    bool sweeping = false;
+
+    for (const char *between = " "; word != NULL; word = word->next, between = ", ") {
+        sweeping |= span_equal_nocase(word->text, SPAN("all")) ||
+                    span_equal_nocase(word->text, SPAN("others"));
+        if (len + strlen(between) + word->text.len >= STATEMENT_MAX) {
+            len += (size_t)snprintf(text + len, sizeof(text) - len, ", …");
+            break;
+        }
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s", between,
+                                SPAN_ARG(word->text));
+    }
+    for (; word != NULL; word = word->next) {
+        sweeping |= span_equal_nocase(word->text, SPAN("others"));
+    }
+    struct policy_statement *statement = arena_alloc(&parser->config->arena, sizeof(*statement));
+    char *copy = config_string(parser, span_of(text, len));
+    if (statement == NULL || copy == NULL) {
+        config_error_memory(parser);
+        return NULL;
+    }
+    *statement = (struct policy_statement){copy, place.file, place.line, sweeping};
+    return statement;
+}
 
 void config_error_profile(struct config_parser *parser, struct span name, struct config_place place)
 {
@@ -36,6 +72,8 @@ void config_set_profile(struct config_parser *parser, const struct config_word *
         return;
     }
     policy_edit_begin(&parser->edit, &parser->policy->policy, profile);
+    parser->edit.origin = &parser->policy->origin;
+    parser->policy->origin.profile = statement_new(parser, "profile", name->text, NULL, place);
 }
 
 static void set_banner_text(struct config_parser *parser, const struct config_word *text)
@@ -74,6 +112,7 @@ void config_set_banner(struct config_parser *parser, const struct config_word *w
     if (banner < 0 || !config_once(parser, "banner", NULL, place)) {
         return;
     }
+    parser->policy->origin.banner = statement_new(parser, "banner", what->text, NULL, place);
     if (banner == POLICY_BANNER_TEXT) {
         if (text == NULL) {
             config_error(parser, what->place,
@@ -100,6 +139,7 @@ void config_set_ehlo(struct config_parser *parser, const struct config_word *wha
     parser->edited = true;
     if (ehlo >= 0 && config_once(parser, "ehlo", NULL, place)) {
         parser->policy->policy.ehlo = (uint8_t)ehlo;
+        parser->policy->origin.ehlo = statement_new(parser, "ehlo", what->text, NULL, place);
     }
 }
 
@@ -116,6 +156,8 @@ void config_set_starttls(struct config_parser *parser, const struct config_word 
     int starttls = config_find_word(parser, what, policy_starttls_words, "starttls");
     if (starttls >= 0 && config_once(parser, "starttls", NULL, place)) {
         parser->policy->policy.starttls = (uint8_t)starttls;
+        parser->policy->origin.starttls =
+            statement_new(parser, "starttls", what->text, NULL, place);
     }
 }
 
@@ -223,6 +265,8 @@ void config_set_command(struct config_parser *parser, const struct config_word *
 
     parser->edited = true;
     if (read_list(parser, &commands, words, &list) && found >= 0) {
+        parser->edit.statement =
+            statement_new(parser, "command", action->text, words, action->place);
         policy_edit_command(&parser->edit, (enum policy_command)found, also, list);
     }
 }
@@ -236,6 +280,8 @@ void config_set_keyword(struct config_parser *parser, const struct config_word *
 
     parser->edited = true;
     if (read_list(parser, &keywords, words, &list) && found >= 0) {
+        parser->edit.statement =
+            statement_new(parser, "keyword", action->text, words, action->place);
         policy_edit_keyword(&parser->edit, (enum policy_keyword)found, also, list);
     }
 }
@@ -350,6 +396,10 @@ void config_set_limit(struct config_parser *parser, const struct config_word *na
                            : config_read_count(parser, value, &range, &number);
     if (ok) {
         policy_number_set(info, &parser->policy->policy.limits, number);
+        if (info->wide) {
+            parser->policy->origin.message_size =
+                statement_new(parser, "limit message-size", value->text, NULL, place);
+        }
     }
 }
 

@@ -277,5 +277,9 @@ void config_add_rule(struct config_parser *parser, const struct policy_expr *exp
                                  : fault.part == POLICY_PART_NAME ? name->place
                                                                   : place;
         report(parser, &fault, at);
+        return;
     }
+    struct policy_rule *const *rules;
+    size_t count = policy_rules_list(parser->policy->policy.rules, &rules);
+    rules[count - 1]->file = place.file;
 }

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "net/addr.h"
+#include "policy/origin.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
 
@@ -22,6 +23,7 @@ struct config_policy {
     const char *name;
     struct config_place place;
     struct policy policy;
+    struct policy_origin origin;
 };
 
 /* How a list's file was when it was last read, to see whether it has changed. */

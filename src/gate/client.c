@@ -201,6 +201,10 @@ static bool denied(struct gate *g, struct gate_out *out, const struct smtp_comma
 {
     enum policy_command verdict = policy_command_verdict(g->policy, c->verb);
 
+    if (verdict == POLICY_COMMAND_ALLOW &&
+        judge_hides(g, (enum smtp_keyword)smtp_verb_info(c->verb)->keyword)) {
+        verdict = POLICY_COMMAND_REFUSE;
+    }
     if ((verdict == POLICY_COMMAND_MASK || verdict == POLICY_COMMAND_NOOP) &&
         c->verb == SMTP_VERB_BDAT && c->error != SMTP_COMMAND_OK) {
         return false; /* the session cannot go on behind it, whatever the server would say */

@@ -95,6 +95,8 @@ static unsigned char *write_masked(struct gate *g, struct gate_out *out, struct 
 struct ehlo_edits {
     unsigned masked;
     bool sized;
+    smtp_keyword_set hidden; /* by a rule */
+    smtp_keyword_set shown;
 };
 
 /* Write the line as the client may see it. Returns its place, NULL when it is hidden. */
@@ -105,16 +107,20 @@ static unsigned char *write_keyword(struct gate *g, struct gate_out *out, struct
         .kind = GATE_EVENT_HIDE, .side = GATE_SERVER, .verb = SMTP_VERB_EHLO, .text = text};
     enum policy_keyword verdict = line_verdict(g->policy, text);
     const struct policy_rule *rule = judge_offer(g, out, text);
+    smtp_keyword_set bit = smtp_keyword_bit(smtp_keyword_of_line(text));
     char lowered[32];
     uint64_t size;
 
     if (rule != NULL && verdict != POLICY_KEYWORD_HIDE) {
         verdict =
             rule->effect.action == POLICY_ACTION_HIDE ? POLICY_KEYWORD_HIDE : POLICY_KEYWORD_MASK;
+        edits->hidden |= verdict == POLICY_KEYWORD_HIDE ? bit : 0;
     }
     if (verdict != POLICY_KEYWORD_ALLOW) {
         gate_tell(g, out, &event);
-        g->offered &= ~smtp_keyword_bit(smtp_keyword_of_line(text));
+        g->offered &= ~bit;
+    } else {
+        edits->shown |= bit;
     }
     if (verdict == POLICY_KEYWORD_HIDE) {
         return NULL;
@@ -152,4 +158,6 @@ void ehlo_relay(struct gate *g, struct gate_out *out, const struct smtp_reply *r
         last = line != NULL ? line : last;
     }
     last[3] = ' ';
+    judge_hid(g, edits.hidden & ~edits.shown);
+    g->offered |= edits.hidden & edits.shown; /* by another line */
 }

@@ -260,6 +260,9 @@ static size_t gate_move(struct gate *g, struct gate_out *out, uint64_t now, enum
 
     patience(g, &waited);
     size_t took = gate_step(g, out, side, in);
+    if (side == GATE_CLIENT) {
+        judge_took(g, took);
+    }
     patience(g, &waits);
     if (took > 0 && !skipping && (side == waited || waits != waited || g->dark)) {
         g->since = now;

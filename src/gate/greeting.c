@@ -93,7 +93,7 @@ void greeting_relay(struct gate *g, struct gate_out *out, const struct smtp_repl
         return;
     }
     enum policy_banner banner = (enum policy_banner)g->policy->banner;
-    const struct policy_rule *rule = judge_greeting(g, out, span_head(line, span_find(line, '\n')));
+    const struct policy_rule *rule = judge_greeting(g, out, bytes);
     if (rule != NULL && rule->effect.action == POLICY_ACTION_MASK) {
         banner = POLICY_BANNER_MASK_ALL;
     } else if (rule != NULL) {

@@ -135,12 +135,16 @@ const struct policy_rule *judge_connection(struct gate *g, struct gate_out *out)
     return g->judge != NULL ? judge_ask(g, out, POLICY_STAGE_CONNECT) : NULL;
 }
 
-const struct policy_rule *judge_greeting(struct gate *g, struct gate_out *out, struct span text)
+const struct policy_rule *judge_greeting(struct gate *g, struct gate_out *out, struct span bytes)
 {
-    if (g->judge == NULL) {
+    struct smtp_reply_line line;
+    enum smtp_reply_error error;
+
+    if (g->judge == NULL ||
+        smtp_reply_line_parse(bytes, GATE_REPLY_LINE_READ, &line, &error) <= 0) {
         return NULL;
     }
-    g->judge->facts.greeting = text;
+    g->judge->facts.greeting = line.text;
     const struct policy_rule *rule = judge_ask(g, out, POLICY_STAGE_GREETING);
     g->judge->facts.greeting = span_of(NULL, 0);
     return rule;
@@ -160,8 +164,21 @@ const struct policy_rule *judge_offer(struct gate *g, struct gate_out *out, stru
     return rule;
 }
 
+void judge_hid(struct gate *g, smtp_keyword_set hidden)
+{
+    if (g->judge != NULL) {
+        g->judge->hidden = hidden;
+    }
+}
+
+bool judge_hides(const struct gate *g, enum smtp_keyword keyword)
+{
+    return g->judge != NULL && keyword != SMTP_KEYWORD_UNKNOWN &&
+           (g->judge->hidden & smtp_keyword_bit(keyword)) != 0;
+}
+
 const struct policy_rule *judge_reply(struct gate *g, struct gate_out *out, enum smtp_verb verb,
-                                      unsigned code, struct span bytes)
+                                      const char *arg, unsigned code, struct span bytes)
 {
     struct smtp_reply_line line;
     enum smtp_reply_error error;
@@ -176,11 +193,23 @@ const struct policy_rule *judge_reply(struct gate *g, struct gate_out *out, enum
     f->reply_code = code;
     f->reply_enhanced = smtp_reply_enhanced(code, line.text);
     f->reply_text = line.text;
+    if (f->reply_enhanced.len > 0) {
+        f->reply_text = span_trim(span_from(line.text, f->reply_enhanced.len));
+    }
+    judge_recipient(g->judge, verb == SMTP_VERB_RCPT ? arg : NULL);
     const struct policy_rule *rule = judge_ask(g, out, POLICY_STAGE_REPLY);
     f->verb = was;
     f->reply_code = 0;
     f->reply_enhanced = f->reply_text = span_of(NULL, 0);
+    judge_recipient(g->judge, NULL);
     return rule;
+}
+
+void judge_took(struct gate *g, size_t octets)
+{
+    if (g->judge != NULL) {
+        g->judge->octets += octets;
+    }
 }
 
 void judge_answered(struct gate *g, enum smtp_verb as, unsigned reply_class)
@@ -192,6 +221,9 @@ void judge_answered(struct gate *g, enum smtp_verb as, unsigned reply_class)
     bool auth = as == SMTP_VERB_AUTH || as == SMTP_VERB_AUTH_RESPONSE;
     f->auth = f->auth || (auth && reply_class == 2);
     f->auth_failures += auth && reply_class >= 4;
+    f->rcpt_rejected =
+        (smtp_verb_info(as)->flags & SMTP_VERB_TRANSACTION) != 0 ? 0 : f->rcpt_rejected;
+    g->judge->refused += reply_class >= 4;
     f->rcpt_rejected += as == SMTP_VERB_RCPT && reply_class >= 4;
     f->session_messages +=
         reply_class == 2 && (as == SMTP_VERB_END_OF_DATA || as == SMTP_VERB_BDAT_LAST);

@@ -26,10 +26,15 @@ const struct policy_rule *judge_command(struct gate *g, struct gate_out *out,
                                         const struct smtp_command *command, size_t line,
                                         bool sequence);
 
-const struct policy_rule *judge_greeting(struct gate *g, struct gate_out *out, struct span text);
+/* `bytes`: the whole reply; the text of its first line is what counts. `arg`: what the command
+ * named, may be NULL. */
+const struct policy_rule *judge_greeting(struct gate *g, struct gate_out *out, struct span bytes);
 const struct policy_rule *judge_offer(struct gate *g, struct gate_out *out, struct span text);
+/* What a rule has taken out of the EHLO reply is not offered: its command is refused. */
+void judge_hid(struct gate *g, smtp_keyword_set hidden);
+bool judge_hides(const struct gate *g, enum smtp_keyword keyword);
 const struct policy_rule *judge_reply(struct gate *g, struct gate_out *out, enum smtp_verb verb,
-                                      unsigned code, struct span bytes);
+                                      const char *arg, unsigned code, struct span bytes);
 
 /* Is the client kept waiting by a rule? Until when (UINT64_MAX: not at all)? Has that come? */
 bool judge_waits(const struct gate *g);
@@ -40,6 +45,9 @@ void judge_wait_over(struct gate *g);
  * server has answered it. */
 bool judge_passed(struct gate *g, const struct smtp_command *command);
 void judge_answered(struct gate *g, enum smtp_verb as, unsigned reply_class);
+
+/* Octets of the client were taken. */
+void judge_took(struct gate *g, size_t octets);
 
 /* A message's octets, in order. Returns how many were looked at: fewer than `bytes` has when a rule
  * has given its verdict on the message (*rule_r): nothing of the message may be passed on beyond

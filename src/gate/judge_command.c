@@ -90,23 +90,41 @@ static uint64_t domain_count(struct judge *j, struct span domain, bool add)
     return j->domains[i].count;
 }
 
+/* What the address itself says. */
+static void path_facts(struct facts *f, const struct smtp_path *path)
+{
+    f->rcpt_to = path->text;
+    f->rcpt_local = path->local;
+    f->rcpt_domain = path->domain;
+    f->rcpt_length = path->text.len;
+    f->rcpt_percent = span_find(path->local, '%') < path->local.len ||
+                      span_find(path->local, '!') < path->local.len;
+    f->rcpt_quoted = path->quoted;
+    f->rcpt_special = is_special(path->text);
+}
+
+void judge_recipient(struct judge *j, const char *address)
+{
+    struct smtp_path path = {.text = {NULL, 0}};
+    struct span rest = span_str(address != NULL ? address : "");
+
+    if (address != NULL && smtp_path_parse(&rest, true, true, &path) != SMTP_PATH_OK) {
+        path = (struct smtp_path){.text = span_str(address)};
+    }
+    path_facts(&j->facts, &path);
+}
+
 static void rcpt_facts(struct gate *g, const struct smtp_command *c)
 {
     struct facts *f = &g->judge->facts;
     bool there;
 
-    f->rcpt_to = c->path.text;
-    f->rcpt_local = c->path.local;
-    f->rcpt_domain = c->path.domain;
-    f->rcpt_length = c->path.text.len;
+    path_facts(f, &c->path);
     f->rcpt_count = g->asked + 1ull;
     f->rcpt_domain_count = domain_count(g->judge, c->path.domain, false) + 1;
     f->rcpt_notify = param_value(c->params, SPAN("NOTIFY"), &there);
     f->rcpt_orcpt = param_value(c->params, SPAN("ORCPT"), &there);
     f->rcpt_route = c->path.route.len > 0;
-    f->rcpt_percent = span_find(c->path.local, '%') < c->path.local.len;
-    f->rcpt_quoted = c->path.quoted;
-    f->rcpt_special = is_special(c->path.text);
 }
 
 /* The stages that a verb's command belongs to, behind COMMAND. */
@@ -123,6 +141,26 @@ static enum policy_stage stage_of(enum smtp_verb verb)
                : POLICY_STAGE_COMMAND;
 }
 
+static void helo_facts(struct facts *f, struct span name, bool esmtp)
+{
+    f->helo = name;
+    f->helo_literal = name.len > 0 && name.ptr[0] == '[';
+    f->helo_syntax = name.len > 0 && !smtp_domain_valid(name, true) && !smtp_literal_valid(name);
+    f->esmtp = esmtp;
+}
+
+/* A mechanism as the rules see it (RFC 4422 section 3.1: 1 to 20 capitals, digits, "-" and "_"). */
+static struct span capitals(struct judge *j, struct span word)
+{
+    size_t len = word.len < sizeof(j->capitals) ? word.len : sizeof(j->capitals);
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = word.ptr[i];
+        j->capitals[i] = c >= 'a' && c <= 'z' ? (unsigned char)(c - 'a' + 'A') : c;
+    }
+    return span_of(j->capitals, len);
+}
+
 static void own_facts(struct gate *g, const struct smtp_command *c)
 {
     struct facts *f = &g->judge->facts;
@@ -130,13 +168,10 @@ static void own_facts(struct gate *g, const struct smtp_command *c)
 
     switch (stage_of(c->verb)) {
     case POLICY_STAGE_HELO:
-        f->helo = c->args;
-        f->helo_literal = c->args.len > 0 && c->args.ptr[0] == '[';
-        f->helo_syntax = !smtp_domain_valid(c->args, true) && !smtp_literal_valid(c->args);
-        f->esmtp = c->verb == SMTP_VERB_EHLO;
+        helo_facts(f, c->args, c->verb == SMTP_VERB_EHLO);
         break;
     case POLICY_STAGE_AUTH:
-        f->auth_mechanism = span_word(&rest);
+        f->auth_mechanism = capitals(g->judge, span_word(&rest));
         break;
     case POLICY_STAGE_MAIL:
         f->rcpt_count = f->rcpt_rejected = 0;
@@ -166,7 +201,7 @@ static void forget_line(struct judge *j)
 
     f->verb = f->command_line = span_of(NULL, 0);
     f->rcpt_to = f->rcpt_local = f->rcpt_domain = f->rcpt_notify = f->rcpt_orcpt = span_of(NULL, 0);
-    f->helo = j->helo != NULL ? span_str(j->helo) : span_of(NULL, 0);
+    helo_facts(f, span_str(j->helo != NULL ? j->helo : ""), j->esmtp);
     f->auth_mechanism = j->mechanism != NULL ? span_str(j->mechanism) : span_of(NULL, 0);
     if (j->mail != NULL) {
         smtp_command_parse(span_str(j->mail), &c);
@@ -191,15 +226,18 @@ const struct policy_rule *judge_command(struct gate *g, struct gate_out *out,
     f->command_unknown = c->verb == SMTP_VERB_UNKNOWN;
     f->command_syntax = c->error != SMTP_COMMAND_OK;
     f->command_sequence = sequence;
-    f->session_errors = g->errors;
+    f->session_bytes = g->judge->octets + line;
+    f->session_errors = g->errors + (uint64_t)g->judge->refused;
+    f->session_commands++;
+    f->rcpt_count = g->asked;
     own_facts(g, c);
     rule = judge_ask(g, out, POLICY_STAGE_COMMAND);
     bool again = c->verb == SMTP_VERB_BDAT && g->in_chunks; /* DATA's stage is the first BDAT's */
     if (rule == NULL && stage_of(c->verb) != POLICY_STAGE_COMMAND && !again) {
         rule = judge_ask(g, out, stage_of(c->verb));
     }
-    if (rule == NULL || rule->effect.action != POLICY_ACTION_DELAY) {
-        f->session_commands++;
+    if (judge_waits(g)) { /* it will be asked about once more */
+        f->session_commands--;
     }
     forget_line(g->judge);
     return rule;
@@ -224,10 +262,10 @@ bool judge_passed(struct gate *g, const struct smtp_command *c)
     switch (stage_of(c->verb)) {
     case POLICY_STAGE_HELO:
         keep(&j->helo, c->args, &ok);
-        j->facts.esmtp = c->verb == SMTP_VERB_EHLO;
+        j->esmtp = c->verb == SMTP_VERB_EHLO;
         break;
     case POLICY_STAGE_AUTH:
-        keep(&j->mechanism, span_word(&rest), &ok);
+        keep(&j->mechanism, capitals(j, span_word(&rest)), &ok);
         break;
     case POLICY_STAGE_MAIL:
         keep(&j->mail, c->line, &ok);

@@ -37,9 +37,14 @@ struct judge {
     const struct policy_rule *delayed; /* what the client waits for, or has waited for */
     uint64_t until;                    /* when the wait is over; UINT64_MAX: there is none */
     struct facts facts;
+    uint64_t octets;              /* of the client that were taken so far */
+    smtp_keyword_set hidden;      /* EHLO lines that a rule has taken out */
+    uint32_t refused;             /* commands that the server has refused */
     char *helo;                   /* owned: what facts.helo points into */
     char *mail;                   /* owned: the MAIL command's line */
     char *mechanism;              /* owned */
+    unsigned char capitals[32];   /* the mechanism that is asked about */
+    bool esmtp;                   /* the HELO that is kept was an EHLO */
     struct judge_domain *domains; /* owned; NULL while nothing was counted */
     uint32_t domain_count;
     struct judge_message *message; /* owned; NULL between messages */
@@ -47,6 +52,9 @@ struct judge {
 
 /* Ask the rules of one stage; the facts are set. */
 const struct policy_rule *judge_ask(struct gate *g, struct gate_out *out, enum policy_stage stage);
+
+/* The recipient that a reply is about; NULL: none. */
+void judge_recipient(struct judge *j, const char *address);
 
 void judge_message_free(struct judge *j);
 

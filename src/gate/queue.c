@@ -5,9 +5,12 @@
 
 #include "base/mem.h"
 
+/* Sizes are powers of two. */
+_Static_assert((GATE_QUEUE_FEW & (GATE_QUEUE_FEW - 1)) == 0, "the first one too");
+
 static struct gate_pending *place(const struct gate_queue *q, uint32_t i)
 {
-    return &q->ring[(q->head + i) % q->size];
+    return &q->ring[(q->head + i) & (q->size - 1)];
 }
 
 static void pending_free(struct gate_pending *p)
@@ -107,7 +110,7 @@ void queue_pop(struct gate_queue *q)
 {
     q->own -= place(q, 0)->reply != NULL;
     pending_free(place(q, 0));
-    q->head = (q->head + 1) % q->size;
+    q->head = (q->head + 1) & (q->size - 1);
     q->len--;
     if (q->len == 0) {
         shrink(q);

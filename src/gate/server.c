@@ -175,7 +175,7 @@ static void answer(struct gate *g, struct gate_out *out, const struct smtp_reply
         reply_relay(g, out, reply, bytes);
     }
     const struct policy_rule *rule =
-        judge_reply(g, out, (enum smtp_verb)p->verb, reply->code, bytes);
+        judge_reply(g, out, (enum smtp_verb)p->verb, p->arg, reply->code, bytes);
     judge_answered(g, as, class);
     if (message) {
         tell_message(g, out, p, bytes);

@@ -104,7 +104,8 @@ static size_t collect(const struct addrinfo *found, uint16_t port, struct net_ad
         }
         bool known = false;
         for (size_t i = 0; i < count; i++) {
-            known = known || memcmp(addr, &addrs_r[i], sizeof(*addr)) == 0;
+            known = known || span_equal(span_of(&addrs_r[i].any, addrs_r[i].len),
+                                        span_of(&addr->any, addr->len));
         }
         count += !known;
     }

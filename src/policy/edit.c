@@ -23,60 +23,73 @@ static uint64_t table_named(const uint8_t *table, unsigned words)
     return named;
 }
 
-static void table_edit(uint8_t *table, unsigned words, uint64_t *named, uint8_t action,
-                       struct policy_words list)
+/* One of the two tables. */
+struct table {
+    uint8_t *treatment;
+    unsigned words;
+    uint64_t *named;
+    const struct policy_statement **origins; /* NULL: not kept */
+    const struct policy_statement *statement;
+};
+
+static void table_edit(const struct table *table, uint8_t action, struct policy_words list)
 {
-    for (unsigned i = 0; i < words; i++) {
+    for (unsigned i = 0; i < table->words; i++) {
         bool listed = i > 0 && (list.set >> i & 1) != 0;
-        bool other = i == 0 || (*named >> i & 1) == 0;
+        bool other = i == 0 || (*table->named >> i & 1) == 0;
         if (list.all || listed || (list.others && other)) {
-            table[i] = action;
+            table->treatment[i] = action;
+            if (table->origins != NULL) {
+                table->origins[i] = table->statement;
+            }
         }
     }
-    *named = list.all ? 0 : *named | list.set;
+    *table->named = list.all ? 0 : *table->named | list.set;
 }
 
 /* `allow LIST` is `DENY all` and then `also LIST`. */
-static void table_allow_only(uint8_t *table, unsigned words, uint64_t *named, uint8_t allow,
-                             uint8_t deny, struct policy_words list)
+static void table_allow_only(const struct table *table, uint8_t allow, uint8_t deny,
+                             struct policy_words list)
 {
     if (!list.all && !list.others) {
-        table_edit(table, words, named, deny, (struct policy_words){.all = true});
+        table_edit(table, deny, (struct policy_words){.all = true});
     }
-    table_edit(table, words, named, allow, list);
+    table_edit(table, allow, list);
 }
 
 void policy_edit_begin(struct policy_edit *edit_r, struct policy *policy_r,
                        const struct policy_profile *profile)
 {
     policy_begin(policy_r, profile);
-    edit_r->policy = policy_r;
-    edit_r->commands_named = table_named(policy_r->command, SMTP_VERB_WORDS);
-    edit_r->keywords_named = table_named(policy_r->keyword, SMTP_KEYWORDS);
+    *edit_r = (struct policy_edit){
+        .policy = policy_r,
+        .commands_named = table_named(policy_r->command, SMTP_VERB_WORDS),
+        .keywords_named = table_named(policy_r->keyword, SMTP_KEYWORDS),
+    };
 }
 
 void policy_edit_command(struct policy_edit *edit, enum policy_command action, bool also,
                          struct policy_words list)
 {
-    uint8_t *table = edit->policy->command;
+    struct table table = {edit->policy->command, SMTP_VERB_WORDS, &edit->commands_named,
+                          edit->origin != NULL ? edit->origin->command : NULL, edit->statement};
 
     if (action == POLICY_COMMAND_ALLOW && !also) {
-        table_allow_only(table, SMTP_VERB_WORDS, &edit->commands_named, POLICY_COMMAND_ALLOW,
-                         POLICY_COMMAND_REFUSE, list);
+        table_allow_only(&table, POLICY_COMMAND_ALLOW, POLICY_COMMAND_REFUSE, list);
     } else {
-        table_edit(table, SMTP_VERB_WORDS, &edit->commands_named, (uint8_t)action, list);
+        table_edit(&table, (uint8_t)action, list);
     }
 }
 
 void policy_edit_keyword(struct policy_edit *edit, enum policy_keyword action, bool also,
                          struct policy_words list)
 {
-    uint8_t *table = edit->policy->keyword;
+    struct table table = {edit->policy->keyword, SMTP_KEYWORDS, &edit->keywords_named,
+                          edit->origin != NULL ? edit->origin->keyword : NULL, edit->statement};
 
     if (action == POLICY_KEYWORD_ALLOW && !also) {
-        table_allow_only(table, SMTP_KEYWORDS, &edit->keywords_named, POLICY_KEYWORD_ALLOW,
-                         POLICY_KEYWORD_HIDE, list);
+        table_allow_only(&table, POLICY_KEYWORD_ALLOW, POLICY_KEYWORD_HIDE, list);
     } else {
-        table_edit(table, SMTP_KEYWORDS, &edit->keywords_named, (uint8_t)action, list);
+        table_edit(&table, (uint8_t)action, list);
     }
 }

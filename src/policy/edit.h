@@ -9,12 +9,17 @@
 #ifndef POLICY_EDIT_H
 #define POLICY_EDIT_H
 
+#include "policy/origin.h"
 #include "policy/policy.h"
 
 struct policy_edit {
     struct policy *policy;   /* borrowed */
     uint64_t commands_named; /* bit v: verb v has been named */
     smtp_keyword_set keywords_named;
+
+    /* Where statements are noted, and the one that is being read; `origin` NULL: nowhere. */
+    struct policy_origin *origin;             /* borrowed */
+    const struct policy_statement *statement; /* borrowed, kept in `origin` */
 };
 
 /* The words of one statement: the named ones, and the two words that stand for many. */
@@ -24,7 +29,7 @@ struct policy_words {
     bool all;
 };
 
-/* Begin `policy_r` as that profile. `edit_r` borrows it. */
+/* Begin `policy_r` as that profile. `edit_r` borrows it, and notes no origins. */
 void policy_edit_begin(struct policy_edit *edit_r, struct policy *policy_r,
                        const struct policy_profile *profile);
 

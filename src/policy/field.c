@@ -30,13 +30,13 @@ const struct policy_field policy_fields[] = {
 
     /* the session so far */
     {"session.bytes", POLICY_TYPE_SIZE, POLICY_STAGE_COMMAND, false, AT(session_bytes),
-     "octets that the client has sent",
+     "octets that the client has sent, up to the command and its line",
      "session.bytes > 1G"},
     {"session.commands", POLICY_TYPE_NUMBER, POLICY_STAGE_COMMAND, false, AT(session_commands),
      "commands that the client has given, this one counted",
      "session.commands > 1000"},
     {"session.errors", POLICY_TYPE_NUMBER, POLICY_STAGE_COMMAND, false, AT(session_errors),
-     "commands of the client that were refused",
+     "commands of the client that were refused so far, by whomever",
      "session.errors >= 5"},
     {"session.messages", POLICY_TYPE_NUMBER, POLICY_STAGE_COMMAND, false, AT(session_messages),
      "messages that the server has taken",
@@ -227,7 +227,7 @@ const struct policy_field policy_fields[] = {
      "the part's transfer encoding: 7bit, base64",
      "mime.encoding = binary"},
     {"mime.parts", POLICY_TYPE_NUMBER, POLICY_STAGE_PART, false, AT(mime_parts),
-     "parts so far, this one counted",
+     "parts so far that have no parts of their own, this one counted",
      "mime.parts > 500"},
     {"mime.type", POLICY_TYPE_TEXT, POLICY_STAGE_PART, true, AT(mime_type),
      "the part's type, in small letters",
@@ -339,6 +339,21 @@ const struct policy_field *policy_field_nearest(struct span name)
 
 #define BIT(stage) (1u << (POLICY_STAGE_##stage))
 
+/* Is it made of the recipient's address alone? */
+static bool is_of_recipient(const struct policy_field *field)
+{
+    static const uint16_t of[] = {AT(rcpt_domain),  AT(rcpt_length), AT(rcpt_local),
+                                  AT(rcpt_percent), AT(rcpt_quoted), AT(rcpt_special),
+                                  AT(rcpt_to)};
+
+    for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+        if (field->offset == of[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint16_t policy_field_stages(const struct policy_field *field)
 {
     enum {
@@ -368,8 +383,9 @@ uint16_t policy_field_stages(const struct policy_field *field)
         [POLICY_STAGE_OFFER] = BIT(OFFER),
         [POLICY_STAGE_REPLY] = BIT(REPLY),
     };
-    /* A reply answers one recipient, and the message goes to all of them. */
-    unsigned own = 1u << field->stage | (field->stage == POLICY_STAGE_RCPT ? BIT(REPLY) : 0);
+    /* A reply answers one recipient, of which the address is kept, and the message goes to all of
+     * them. */
+    unsigned own = 1u << field->stage | (is_of_recipient(field) ? BIT(REPLY) : 0);
 
     return field->each ? (uint16_t)(known[field->stage] & own) : known[field->stage];
 }

@@ -81,6 +81,7 @@ struct policy_rule {
     struct policy_effect effect;
     enum policy_stage stage;
     unsigned line;            /* of the configuration */
+    const char *file;         /* borrowed: its file; NULL where nobody said */
     uint64_t hits;            /* its counter, of this process */
     uint64_t exceeded;        /* how often a pattern of it gave up at a limit, and did not match */
     bool told;                /* policy_rules_exceeded() has returned it */

@@ -65,3 +65,9 @@ def smtp_source(port, recipients, message, *options, folder):
     return _run([loader, "--library-path", libraries, root / "usr/sbin/smtp-source",
                  "-M", HELO, "-f", SENDER, "-t", recipients[0], "-F", file, *options,
                  f"inet:127.0.0.1:{port}"])
+
+
+def swaks_attach(port, recipient, *options):
+    """swaks with its own message and what `--attach` and its kin add to it."""
+    return _run([need_tool("swaks", "swaks"), "--server", "127.0.0.1", "--port", str(port),
+                 "--helo", HELO, "--from", SENDER, "--to", recipient, "--timeout", "30", *options])

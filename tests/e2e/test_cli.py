@@ -119,7 +119,9 @@ def test_profiles_read_back(tmp_path, profile):
                     "backend b { server 127.0.0.1:25 }\n"
                     + re.sub(r"(?m)^policy \S+ \{", "policy p {", shown.stdout), encoding="utf-8")
     done = gateways.run("check", "-c", file)
-    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    # The devices' profiles cost senders what is worth a warning.
+    assert done.returncode == (0 if profile in ("observe", "esmtp", "rfc821") else 1)
 
 
 @pytest.mark.parametrize("line", [["--help"], ["serve", "--help"], ["check", "--help"],

@@ -45,7 +45,10 @@ struct run {
     bool over;           /* it ended early, and as it should */
 };
 
-static const struct gate_facts facts = {.hostname = {(const unsigned char *)"gate.example", 12}};
+/* A day passes between two runs: what a `limit` of the policy remembers of the last is forgotten.
+ */
+static uint64_t clock_of_runs = 1000;
+enum { DAY = 24 * 60 * 60 * 1000 };
 
 static void show_text(struct text *report, const char *name, struct span bytes, size_t at)
 {
@@ -242,10 +245,11 @@ static bool session_run(struct run *run)
     bool ok = true;
 
     mem_fail_at(run->mode->fail_at);
-    if (!drive_begin(&run->drive, session_policy(run->session), &facts)) {
+    if (!drive_begin(&run->drive, session_policy(run->session), &run->session->facts)) {
         ok = run->mode->fail_at > 0 && mem_requests() >= run->mode->fail_at;
         run->over = true;
     }
+    run->drive.now = clock_of_runs += DAY;
     run->drive.other_first = run->mode->other_first;
     for (const struct step *step = run->session->steps; step != NULL && ok && !run->over;
          step = step->next) {

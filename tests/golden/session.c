@@ -1,18 +1,21 @@
 /*
  * The reader of golden sessions.
  *
- *   session   = "```session" LF *( line LF ) "```"
- *   opening   = "```opening " name LF *( line LF ) "```"      a session, and the beginning of
- * others line      = "policy " statements / "trace " words / "open " name / ( "S:" / "C:" ) [ " "
- * text ]            bytes from a side / ( "<" / ">" ) [ SP ] [ SP ] text        bytes to the
- * client, to the server / "! " event / "closed " ( "server" / "client" [ " linger" / " reset" ] )
- *             / "wait " number ( "s" / "ms" ) / "close " side / "drain"
- *             / "connect" [ " fails" / " later" ] / "" / "# " comment
+ *   session = "```session" LF *( line LF ) "```"
+ *   opening = "```opening " name LF *( line LF ) "```"    a session, and how others begin
+ *   line    = "policy " statements / "trace " words / "open " name
+ *           / "client " address ":" port [ " sessions " number ] [ " listener " name ]
+ *           / ( "S:" / "C:" ) [ " " text ]                bytes from a side
+ *           / ( "<" / ">" ) [ SP ] [ SP ] text            bytes to the client, to the server
+ *           / "! " event / "wait " number ( "s" / "ms" ) / "close " side / "drain"
+ *           / "closed " ( "server" / "client" [ " linger" / " reset" ] )
+ *           / "connect" [ " fails" / " later" ] / "" / "# " comment
  */
 #include "session.h"
 
 #include "config/parse.h"
 #include "drive.h"
+#include "policy/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,6 +304,40 @@ static void read_trace(struct reader *r, struct span text)
     }
 }
 
+/* "client 192.0.2.1:25 sessions 3 listener outside" */
+static void read_client(struct reader *r, struct span text)
+{
+    struct session *session = r->session;
+    struct span where = span_word(&text), word;
+    struct policy_network network;
+    uint64_t number = 0;
+    size_t colon = where.len;
+
+    while (colon > 0 && where.ptr[colon - 1] != ':') {
+        colon--;
+    }
+    if (colon == 0 || !policy_network_parse(span_head(where, colon - 1), &network) ||
+        !span_number(span_from(where, colon), &number) || number > UINT16_MAX) {
+        error(r, "expected client ADDRESS:PORT, got", where);
+        return;
+    }
+    session->facts.client_address = network.address;
+    session->facts.client_port = (uint16_t)number;
+    while ((word = span_word(&text)).len > 0) {
+        struct span value = span_word(&text);
+        if (span_equal(word, SPAN("sessions")) && span_number(value, &number) &&
+            number <= UINT32_MAX) {
+            session->facts.client_sessions = (uint32_t)number;
+        } else if (span_equal(word, SPAN("listener")) && value.len > 0 &&
+                   value.len < sizeof(session->listener)) {
+            memcpy(session->listener, value.ptr, value.len);
+            session->facts.listener = span_str(session->listener);
+        } else {
+            error(r, "expected sessions N or listener NAME, got", word);
+        }
+    }
+}
+
 static void read_opening(struct reader *r, struct span name);
 
 static void read_line(struct reader *r, struct span line)
@@ -313,6 +350,8 @@ static void read_line(struct reader *r, struct span line)
     if (cut_prefix(&line, SPAN("policy "))) {
         text_add(&r->session->statements, line);
         text_add(&r->session->statements, SPAN("\n"));
+    } else if (cut_prefix(&line, SPAN("client "))) {
+        read_client(r, line);
     } else if (cut_prefix(&line, SPAN("open "))) {
         read_opening(r, line);
     } else if (cut_prefix(&line, SPAN("trace "))) {
@@ -414,6 +453,7 @@ static void session_begin(struct reader *r, struct session ***end)
     }
     session->line = r->line;
     memcpy(session->title, r->title, sizeof(session->title));
+    session->facts.hostname = SPAN("gate.example");
     r->session = session;
     r->trace = 0;
     **end = session;

@@ -52,6 +52,8 @@ struct session {
     unsigned line;
     struct text statements;
     struct config *config; /* owned */
+    struct gate_facts facts;
+    char listener[64]; /* what facts.listener points into */
     struct step *steps, *last_step;
 };
 
