@@ -56,7 +56,7 @@ def msmtp(port, recipients, message, *options):
 
 def smtp_source(port, recipients, message, *options, folder):
     """smtp-source of the unpacked Postfix, which speaks HELO only."""
-    root = unpacked("postfix", ("postfix",), ("sh",))
+    root = unpacked("postfix", ("postfix",))
     file = folder / "smtp-source.eml"
     file.write_bytes(message.replace(b"\r\n", b"\n"))
     loader = next(iter((root / "usr/lib64").glob("ld-linux*")), None)

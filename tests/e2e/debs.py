@@ -11,6 +11,7 @@ the machine's /etc), and LD_LIBRARY_PATH (each server cleans its environment on 
 
 import contextlib
 import fcntl
+import functools
 import os
 import pathlib
 import re
@@ -19,6 +20,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STORE = ROOT / "build" / "peers"
+RECIPE = 2  # to be raised when what _fill() makes changes
 
 
 class Missing(Exception):
@@ -139,11 +141,11 @@ def _dependencies(package):
     return re.findall(r"Depends: (lib\S+)", shown)
 
 
-def _fill(root, packages, tools):
+def _fill(root, packages):
     for package in packages:
         _unpack(package, root)
-    for tool in tools:
-        _copy_file(pathlib.Path(need_tool(tool, "coreutils and dash")), root)
+    # Servers run their helpers by a shell.
+    _copy_file(pathlib.Path(need_tool("sh", "dash")), root)
     seen, level = set(packages), list(packages)
     while missing := _libraries(root):
         wanted = {name for package in level for name in _dependencies(package)}
@@ -164,20 +166,21 @@ def _locked(name):
         yield
 
 
-def unpacked(name, packages, tools=("sh",)):
+@functools.lru_cache(maxsize=None)
+def unpacked(name, packages):
     """The root below which the packages lie with all that they need, made on first use.
 
-    The name of the directory carries the version, so that an upgrade makes a new one; two runs
-    at once wait for each other here and nowhere else.
+    The name of the directory carries the package's version and that of this recipe, so that a new
+    one of either makes a new directory; two runs at once wait for each other here, nowhere else.
     """
     need_tool("dpkg-query", "dpkg")
     need_tool("ldd", "libc-bin")
-    root = STORE / name / f"root-{_version(packages[0])}"
+    root = STORE / name / f"root-{_version(packages[0])}-{RECIPE}"
     with _locked(name):
         if not root.exists():
             unfinished = root.with_name("unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
-            _fill(unfinished, packages, tools)
+            _fill(unfinished, packages)
             unfinished.rename(root)
     return root

@@ -50,15 +50,15 @@ class Dialogue:
 
     def bodies(self):
         """The messages that came whole, as they were before dot-stuffing."""
-        found, chunks = [], b""
+        found, chunks = [], []
         for step in self.steps:
             if step.kind == "body":
                 found.append(unstuffed(step.sent))
             elif step.kind in ("chunk", "last chunk"):
-                chunks += step.sent
+                chunks.append(step.sent)
                 if step.kind == "last chunk":
-                    found.append(chunks)
-                    chunks = b""
+                    found.append(b"".join(chunks))
+                    chunks = []
         return found
 
 

@@ -85,12 +85,15 @@ class Daemon:
         assert gone(self.family), f"processes left behind, of {self.family}"
         return status
 
-    def stop(self):
-        """TERM, and the end that it must have: status 0 and no process left."""
+    def stop(self, crashes=0):
+        """TERM, and the end that it must have: status 0, no process left, none lost on the way."""
         if self.process.poll() is None:
             self.children()
             self.signal(signal.SIGTERM)
         assert self.ended() == 0, f"ended with {self.process.returncode}: {self.log()[-3000:]}"
+        lost = re.findall(r"worker \d+ (?:was killed by|ended with) .*", self.log())
+        assert len(lost) == crashes, lost
+        assert not re.search(r"Sanitizer|runtime error:", self.log()), self.log()[-5000:]
 
     def destroy(self):
         """Ends it without a question, after a test that did not get to stop()."""

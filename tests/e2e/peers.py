@@ -48,12 +48,11 @@ class Peer:
 
     name = ""
     packages = ()
-    tools = ()
     queue_folders = ()
 
     def __init__(self):
         self.port = free_port()
-        self.box = Box(self.name, unpacked(self.name, self.packages, self.tools))
+        self.box = Box(self.name, unpacked(self.name, self.packages))
         self.mailbox = self.box.folder("var/mail/box", "vmail")
         for folder in ("new", "cur", "tmp"):
             self.box.folder(f"var/mail/box/{folder}", "vmail")
@@ -72,7 +71,8 @@ class Peer:
     def start(self):
         """Starts the server, or starts it again after kill(), and waits until it greets."""
         self.box.start(*self.command())
-        self.features = until(self._ask_features, lambda: f"{self.name} to greet: {self.log()[-2000:]}")
+        self.features = until(self._ask_features,
+                              lambda: f"{self.name} to greet: {self.log()[-2000:]}")
 
     def _ask_features(self):
         if self.box.process.poll() is not None:

@@ -15,8 +15,8 @@ SOCK_DIAG_BY_FAMILY, NETLINK_SOCK_DIAG = 20, 4
 def _unread(connection):
     """How many bytes of ours the process at the other end has not read yet."""
     near, far = connection.getsockname(), connection.getpeername()
-    ident = (struct.pack("!HH", far[1], near[1])
-             + socket.inet_aton(far[0]).ljust(16, b"\0") + socket.inet_aton(near[0]).ljust(16, b"\0")
+    addresses = [socket.inet_aton(end[0]).ljust(16, b"\0") for end in (far, near)]
+    ident = (struct.pack("!HH", far[1], near[1]) + b"".join(addresses)
              + struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF))
     body = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + ident
     head = struct.pack("=IHHII", 16 + len(body), SOCK_DIAG_BY_FAMILY, 1, 1, 0)

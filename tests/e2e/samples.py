@@ -17,7 +17,7 @@ EMPTY = b""
 FOLDED = (b"X-Odd:\r\n \t value\r\nReceived: from a (b [192.0.2.1])\r\n\tby c with SMTP;\r\n"
           b"\tTue, 24 Nov 2026 00:00:00 +0000\r\nX-Tab:\ta\r\n" + HEAD
           + b"\r\n\r\n\r\nx\r\n\r\n\r\n")
-LONG_LINES = HEAD + b"\r\n" + b"".join(b"%s\r\n" % (b"0123456789" * 100)[:n] for n in (996, 997, 998))
+LONG_LINES = HEAD + b"\r\n" + b"".join(b"x" * length + b"\r\n" for length in (996, 997, 998))
 
 SEVEN_BIT = {"plain": PLAIN, "dots": DOTS, "empty-body": EMPTY_BODY, "header-only": HEADER_ONLY,
              "empty": EMPTY, "folded": FOLDED, "long-lines": LONG_LINES}

@@ -102,7 +102,7 @@ BLOCK = stuffed(samples.big(1 << 20, seed=4))[:-len(b".\r\n")]
 
 @pytest.mark.parametrize("how", ["server stopped", "path stopped"])
 def test_server_does_not_read(lane, how):
-    """200 MB for a server that stands still: they wait at the client, and all of them get through."""
+    """200 MB for a server that stands still: they wait at the client, and all get through."""
     with Client(lane.gateway.port, timeout=60) as client:
         begin_message(client)
         lane.hold(how)

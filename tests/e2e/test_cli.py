@@ -48,25 +48,36 @@ def test_nearest_profile(line):
 
 
 GOOD = gateways.configuration([25])
+
+
+def changed(old, new):
+    """The good configuration with one thing wrong."""
+    assert GOOD.count(old) == 1
+    return GOOD.replace(old, new)
+
+
+def with_statement(statement):
+    """The good configuration with one more statement in line 15, column 5."""
+    return changed("profile esmtp", f"profile esmtp\n    {statement}")
+
+
+# What is wrong: the text, the line and column that must be named, a word that must be said.
 BAD_FILES = {
-    "unknown statement": (GOOD.replace("hostname", "hostnam"), 3, 1, "hostname"),
-    "unknown policy statement": (GOOD.replace("profile esmtp", "profle esmtp"), 14, 5, "profile"),
-    "unknown profile": (GOOD.replace("profile esmtp", "profile esntp"), 14, 13, "esmtp"),
-    "unknown backend": (GOOD.replace("    backend b", "    backend mail"), 7, 13, "mail"),
-    "unknown policy": (GOOD.replace("policy p\n", "policy q\n"), 8, 12, "q"),
-    "unknown verb": (GOOD.replace("profile esmtp", "profile esmtp\n    command refuse VRFI"), 15, 20,
-                     "VRFY"),
-    "unknown keyword": (GOOD.replace("profile esmtp", "profile esmtp\n    keyword hide CHUNKIN"), 15,
-                        18, "CHUNKING"),
-    "bad time": (GOOD.replace("profile esmtp", "profile esmtp\n    timeout command 5"), 15, 21, "5"),
-    "bad number": (GOOD.replace("workers 1", "workers lots"), 2, 9, "lots"),
-    "bad address": (GOOD.replace("127.0.0.1:0", "127.0.0.1:0:0"), 6, 12, "127.0.0.1:0:0"),
+    "unknown statement": (changed("hostname", "hostnam"), 3, 1, "hostname"),
+    "unknown policy statement": (changed("profile esmtp", "profle esmtp"), 14, 5, "profile"),
+    "unknown profile": (changed("profile esmtp", "profile esntp"), 14, 13, "esmtp"),
+    "unknown backend": (changed("    backend b", "    backend mail"), 7, 13, "mail"),
+    "unknown policy": (changed("policy p\n", "policy q\n"), 8, 12, "q"),
+    "unknown verb": (with_statement("command refuse VRFI"), 15, 20, "VRFY"),
+    "unknown keyword": (with_statement("keyword hide CHUNKIN"), 15, 18, "CHUNKING"),
+    "bad time": (with_statement("timeout command 5"), 15, 21, "5"),
+    "bad number": (changed("workers 1", "workers lots"), 2, 9, "lots"),
+    "bad address": (changed("127.0.0.1:0", "127.0.0.1:0:0"), 6, 12, "127.0.0.1:0:0"),
     "unclosed block": (GOOD.rstrip().rstrip("}"), 13, 10, "}"),
-    "unclosed string": (GOOD.replace('"gw.example.test"', '"gw.example.test'), 3, 10, '"'),
-    "twice": (GOOD.replace("workers 1", "workers 1\nworkers 2"), 3, 1, "workers"),
-    "not in this version": (GOOD.replace("profile esmtp", "profile esmtp\n    starttls terminate"),
-                            15, 14, "terminate"),
-    "a control byte": (GOOD.replace("workers", "work\x01ers"), 2, 5, "0x01"),
+    "unclosed string": (changed('"gw.example.test"', '"gw.example.test'), 3, 10, '"'),
+    "twice": (changed("workers 1", "workers 1\nworkers 2"), 3, 1, "workers"),
+    "not in this version": (with_statement("starttls terminate"), 15, 14, "terminate"),
+    "a control byte": (changed("workers", "work\x01ers"), 2, 5, "0x01"),
 }
 
 

@@ -10,8 +10,9 @@ import pytest
 
 import clients
 import samples
-from conftest import on
+from conftest import SERVERS, on
 from dialogue import read
+from gateway import PROFILES
 from peers import same
 
 EMULATED = ("pix-mailguard", "pix-mailguard-4.4")
@@ -22,39 +23,46 @@ SENDERS = {"swaks": clients.swaks, "curl": clients.curl, "msmtp": clients.msmtp,
 MESSAGE = samples.DOTS + b"end\r\n"
 
 
-def never_says_helo(route, sender):
-    """Whether this client believes the NOOP that it got as its EHLO."""
-    return route.profile in EMULATED and sender != "smtp_source"
+def pairs(wanted):
+    """Runs a test for the senders and routes that are wanted."""
+    found = [((server, profile), sender) for server in SERVERS for profile in PROFILES
+             for sender in SENDERS if wanted(server, profile, sender)]
+    return pytest.mark.parametrize("route,sender", found, indirect=["route"],
+                                   ids=[f"{sender}-{profile}-{server}"
+                                        for (server, profile), sender in found])
 
 
-@on()
-@pytest.mark.parametrize("sender", SENDERS)
+def is_stuck(server, profile, sender):
+    """Whether this client takes the NOOP for its EHLO before a server that wants one."""
+    return server == "exim" and profile in EMULATED and sender != "smtp_source"
+
+
+def send(route, sender, recipient, folder):
+    """Runs the sender; returns how it ended, and what the server saw."""
+    options = {"folder": folder} if sender == "smtp_source" else {}
+    result = SENDERS[sender](route.port, [recipient], MESSAGE, **options)
+    return result, read(route.tap.last())
+
+
+@pairs(lambda *pair: not is_stuck(*pair))
 def test_client(route, address, tmp_path, sender):
     """The client succeeds and the message arrives as it sent it."""
-    recipient = address()
-    options = {"folder": tmp_path} if sender == "smtp_source" else {}
-    result = SENDERS[sender](route.port, [recipient], MESSAGE, **options)
-    dialogue = read(route.tap.last())
-    if never_says_helo(route, sender) and route.peer.name == "exim":
-        refused(dialogue, result)
-    else:
-        arrived(route, dialogue, result, recipient, MESSAGE + clients.ADDED.get(sender, b""))
-
-
-def refused(dialogue, result):
-    """The server's 503 has reached the client."""
-    assert result.status != 0
-    assert "HELO" not in dialogue.verbs() and "503" in result.output
-    assert dialogue.accepted() == 0
-
-
-def arrived(route, dialogue, result, recipient, message):
-    """One message came through, whole."""
+    recipient, message = address(), MESSAGE + clients.ADDED.get(sender, b"")
+    result, dialogue = send(route, sender, recipient, tmp_path)
     assert result.status == 0, result.output
     assert dialogue.bodies() == [message]
     assert dialogue.accepted() == 1
     got = route.peer.delivered(recipient)
     assert same(message, got[0]), got[0]
+
+
+@pairs(is_stuck)
+def test_client_without_hello(route, address, tmp_path, sender):
+    """The server's 503 reaches the client."""
+    result, dialogue = send(route, sender, address(), tmp_path)
+    assert result.status != 0
+    assert "HELO" not in dialogue.verbs() and "503" in result.output
+    assert dialogue.accepted() == 0
 
 
 @on(profiles=("esmtp", "rfc821"))

@@ -154,7 +154,7 @@ def test_bdat(route, client, address, case):
     check_arrival(route, recipient, samples.DOTS)
 
 
-@on(WITH_CHUNKING, ("esmtp",))
+@on(("postfix",), ("esmtp",))
 def test_bdat_big(route, client, address):
     """50 MB in chunks of a megabyte and some."""
     recipient, message = address(), samples.big(50 * MEGABYTE)
@@ -202,7 +202,8 @@ def test_pipelined(route, client, address):
     lines = ["MAIL FROM:<sender@client.test>", *(f"RCPT TO:<{to}>" for to in recipients), "DATA"]
     client.send("".join(line + "\r\n" for line in lines).encode())
     assert [client.reply().code for _ in lines] == [250] * 41 + [354]
-    client.send(stuffed(samples.DOTS) + b"MAIL FROM:<>\r\nRCPT TO:<nobody@elsewhere.test>\r\nQUIT\r\n")
+    client.send(stuffed(samples.DOTS)
+                + b"MAIL FROM:<>\r\nRCPT TO:<nobody@elsewhere.test>\r\nQUIT\r\n")
     codes = [client.reply().code for _ in range(4)]
     assert codes[:2] == [250, 250] and codes[2] in (550, 554) and codes[3] == 221
     assert client.ended() == b""

@@ -1,4 +1,4 @@
-"""Backends that are away: the next one is tried in order; where none is left, 421 and not silence."""
+"""Backends that are away: the next is tried in order; where none is left, 421 and not silence."""
 
 import re
 

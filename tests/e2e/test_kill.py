@@ -139,8 +139,9 @@ def test_worker_killed(line, point, address):
     line.let_go()
     retry_where_needed(line, recipient, acknowledged)
     assert line.check(recipient, 1) == EXPECTED[point]
-    until(lambda: line.gateway.children() not in ([], [worker]), "a new worker")
-    line.gateway.stop()
+    line.gateway.wait_log(r"worker \d+ has taken the place")
+    assert line.gateway.children() not in ([], [worker])
+    line.gateway.stop(crashes=1)
 
 
 @at()
@@ -232,6 +233,7 @@ def test_other_worker_is_untouched(world, line, daemons):
         assert (reply == b"") == (worker == victim)
     until(lambda: len(gateway.children()) == 2 and victim not in gateway.children(),
           "the master to replace the worker")
+    gateway.wait_log(r"worker \d+ has taken the place")
     for client in clients:
         client.close()
-    gateway.stop()
+    gateway.stop(crashes=1)

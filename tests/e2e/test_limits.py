@@ -139,22 +139,23 @@ def test_greeting_timeout(tmp_path, daemons):
     server.close()
 
 
-@pytest.mark.parametrize("statement,lines", [
-    ("reply", ["MAIL FROM:<sender@client.test>"]),
-    ("reply", ["EHLO client.test"]),
-])
-def test_reply_timeout(make, statement, lines):
+@pytest.mark.parametrize("before,line", [
+    ([], "EHLO client.test"),
+    (["EHLO client.test"], "MAIL FROM:<sender@client.test>"),
+    (["EHLO client.test", "MAIL FROM:<sender@client.test>", "RCPT TO:<to@example.test>"], "DATA"),
+], ids=["EHLO", "MAIL", "DATA"])
+def test_reply_timeout(make, before, line):
     """A server that does not answer a command: 421 4.4.2 to the client."""
-    gateway, tap = make(f"timeout {statement} 300ms")
+    gateway, tap = make("timeout reply 300ms")
     with Client(gateway.port) as client:
-        if lines[0].startswith("MAIL"):
-            client.expect(250, "EHLO client.test")
+        for earlier in before:
+            client.expect(250, earlier)
         point = tap.break_at(TO_CLIENT, rb"")
-        reply = client.command(lines[-1])
+        reply = client.command(line)
         assert re.match(rb"4[25]1 4\.4\.2 ", reply), bytes(reply)
         assert client.ended() == b""
         point.release(False)
-    gateway.wait_log(r"timeout after (MAIL|EHLO) from server")
+    gateway.wait_log(r"timeout after (EHLO|MAIL|DATA) from server")
     gateway.stop()
 
 
