@@ -97,7 +97,8 @@ static void mask(unsigned char octets[16], unsigned prefix)
 {
     for (unsigned i = 0; i < 16; i++) {
         unsigned bits = prefix > 8 * i ? prefix - 8 * i : 0;
-        octets[i] &= bits >= 8 ? 0xff : (unsigned char)(0xff00u >> bits);
+        unsigned kept = bits >= 8 ? 0xff : 0xffu & 0xff00u >> bits;
+        octets[i] = (unsigned char)(octets[i] & kept);
     }
 }
 
