@@ -68,14 +68,27 @@ static bool applies(struct gate *g, const struct policy_rule *rule)
     return true;
 }
 
-const struct policy_rule *judge_ask(struct gate *g, struct gate_out *out, enum policy_stage stage)
+/* Patterns that gave up at a limit did not match: the admin is told, once for each rule. */
+static void tell_exceeded(struct gate *g, struct gate_out *out)
+{
+    const struct policy_rule *rule;
+
+    while ((rule = policy_rules_exceeded(g->judge->rules)) != NULL) {
+        struct gate_event event = {.kind = GATE_EVENT_LIMIT,
+                                   .verb = (enum smtp_verb)g->last,
+                                   .word = span_str(rule->name),
+                                   .text =
+                                       SPAN("a pattern's, so that its rule may not have applied")};
+        gate_tell(g, out, &event);
+    }
+}
+
+static const struct policy_rule *decide(struct gate *g, struct gate_out *out,
+                                        enum policy_stage stage)
 {
     struct judge *j = g->judge;
     const struct policy_rule *rule = NULL;
 
-    if (!policy_rules_ask(j->rules, stage)) {
-        return NULL;
-    }
     if (j->delayed != NULL) {
         if (j->delayed->stage != stage) {
             return NULL; /* that stage had its say before the wait */
@@ -101,6 +114,16 @@ const struct policy_rule *judge_ask(struct gate *g, struct gate_out *out, enum p
         return rule;
     }
     return NULL;
+}
+
+const struct policy_rule *judge_ask(struct gate *g, struct gate_out *out, enum policy_stage stage)
+{
+    if (!policy_rules_ask(g->judge->rules, stage)) {
+        return NULL;
+    }
+    const struct policy_rule *rule = decide(g, out, stage);
+    tell_exceeded(g, out);
+    return rule;
 }
 
 bool judge_waits(const struct gate *g)
