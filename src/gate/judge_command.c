@@ -165,31 +165,17 @@ static void own_facts(struct gate *g, const struct smtp_command *c)
 {
     struct facts *f = &g->judge->facts;
     struct span rest = c->args;
+    enum policy_stage stage = stage_of(c->verb);
 
-    switch (stage_of(c->verb)) {
-    case POLICY_STAGE_HELO:
+    if (stage == POLICY_STAGE_HELO) {
         helo_facts(f, c->args, c->verb == SMTP_VERB_EHLO);
-        break;
-    case POLICY_STAGE_AUTH:
+    } else if (stage == POLICY_STAGE_AUTH) {
         f->auth_mechanism = capitals(g->judge, span_word(&rest));
-        break;
-    case POLICY_STAGE_MAIL:
+    } else if (stage == POLICY_STAGE_MAIL) {
         f->rcpt_count = f->rcpt_rejected = 0;
         mail_facts(f, c);
-        break;
-    case POLICY_STAGE_RCPT:
+    } else if (stage == POLICY_STAGE_RCPT) {
         rcpt_facts(g, c);
-        break;
-    case POLICY_STAGE_CONNECT:
-    case POLICY_STAGE_COMMAND:
-    case POLICY_STAGE_DATA:
-    case POLICY_STAGE_HEADER:
-    case POLICY_STAGE_PART:
-    case POLICY_STAGE_MESSAGE:
-    case POLICY_STAGE_GREETING:
-    case POLICY_STAGE_OFFER:
-    case POLICY_STAGE_REPLY:
-        break;
     }
 }
 
@@ -259,32 +245,18 @@ bool judge_passed(struct gate *g, const struct smtp_command *c)
     }
     struct judge *j = g->judge;
     struct span rest = c->args;
-    switch (stage_of(c->verb)) {
-    case POLICY_STAGE_HELO:
+    enum policy_stage stage = stage_of(c->verb);
+    if (stage == POLICY_STAGE_HELO) {
         keep(&j->helo, c->args, &ok);
         j->esmtp = c->verb == SMTP_VERB_EHLO;
-        break;
-    case POLICY_STAGE_AUTH:
+    } else if (stage == POLICY_STAGE_AUTH) {
         keep(&j->mechanism, capitals(j, span_word(&rest)), &ok);
-        break;
-    case POLICY_STAGE_MAIL:
+    } else if (stage == POLICY_STAGE_MAIL) {
         keep(&j->mail, c->line, &ok);
         j->domain_count = 0;
-        break;
-    case POLICY_STAGE_RCPT:
+    } else if (stage == POLICY_STAGE_RCPT) {
         domain_count(j, c->path.domain, true);
         ok = j->domains != NULL;
-        break;
-    case POLICY_STAGE_CONNECT:
-    case POLICY_STAGE_COMMAND:
-    case POLICY_STAGE_DATA:
-    case POLICY_STAGE_HEADER:
-    case POLICY_STAGE_PART:
-    case POLICY_STAGE_MESSAGE:
-    case POLICY_STAGE_GREETING:
-    case POLICY_STAGE_OFFER:
-    case POLICY_STAGE_REPLY:
-        break;
     }
     forget_line(j);
     return ok;
