@@ -161,6 +161,7 @@ done
 echo
 echo "The mail that arrived:     ls $dir/Maildir/new"
 echo "What a profile stands for: $BUILD/ehlogate profiles pix-mailguard"
+echo "What it costs senders:     $BUILD/ehlogate check -c $dir/ehlogate.conf"
 echo "The configuration:         $dir/ehlogate.conf"
 echo "The mail server's log:     $dir/sink.log"
 echo
