@@ -75,7 +75,6 @@ static _Noreturn void master_become_worker(struct master *master, unsigned index
     log_name("ehlogate/smtpd");
     log_attach(master->workers[index].ring);
     bind_close(&master->bound, index);
-    sigprocmask(SIG_SETMASK, &master->old_mask, NULL);
     int status = EX_OSERR;
     sockets = mem_zalloc(count * sizeof(*sockets));
     if (sockets != NULL && privilege_drop(&master->privilege)) {
@@ -83,7 +82,7 @@ static _Noreturn void master_become_worker(struct master *master, unsigned index
             sockets[i].listener = master->bound.sockets[i].listener;
             sockets[i].fd = net_listen_fd(&master->bound.sockets[i].listen, index);
         }
-        status = worker_run(master->config, index, sockets, count, socket);
+        status = worker_run(master->config, index, sockets, count, socket, &master->old_mask);
     }
     mem_free(sockets);
     log_flush();

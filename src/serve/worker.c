@@ -341,7 +341,7 @@ static void lists_watch(struct worker *worker)
 }
 
 int worker_run(struct config *config, unsigned slot, const struct worker_socket *sockets,
-               unsigned socket_count, int master)
+               unsigned socket_count, int master, const sigset_t *mask)
 {
     struct worker *worker = mem_zalloc(sizeof(*worker));
     int status = EX_OSERR;
@@ -362,6 +362,7 @@ int worker_run(struct config *config, unsigned slot, const struct worker_socket 
         goto out;
     }
     worker_watch(worker);
+    sigprocmask(SIG_SETMASK, mask, NULL);
     lists_watch(worker);
     if (!worker_listen(worker, sockets, socket_count)) {
         log_line(LOG_LEVEL_ERROR, "out of memory");

@@ -8,6 +8,7 @@
 #include "gate/gate.h"
 
 #include <ev.h>
+#include <signal.h>
 
 struct session;
 struct worker_accept;
@@ -51,9 +52,10 @@ struct worker_socket {
 };
 
 /* Serve until the master says stop or is gone. Writes one octet to `master` once connections are
- * accepted. Returns the exit status of the process. */
+ * accepted. `mask` is the signal mask to run with: until the worker can drain, the master's own is
+ * in force, or a TERM in that moment would kill it. Returns the exit status of the process. */
 int worker_run(struct config *config, unsigned slot, const struct worker_socket *sockets,
-               unsigned socket_count, int master);
+               unsigned socket_count, int master, const sigset_t *mask);
 
 /* How many sessions a worker can carry: the configuration's number, or as many as there may be open
  * files for. */
