@@ -172,6 +172,20 @@ static void forward(struct gate *g, struct gate_out *out, const struct smtp_comm
     out_bytes(out, GATE_SERVER, span_of(line, len));
 }
 
+/* HELO in EHLO's place, whatever stands behind it and however the rest is forwarded. */
+static void forward_hello(struct gate_out *out, const struct smtp_command *c)
+{
+    size_t len = sizeof("HELO ") - 1 + c->args.len;
+    unsigned char *line = out_scratch(out, len + 2);
+
+    memcpy(line, "HELO ", len - c->args.len);
+    if (c->args.len > 0) {
+        memcpy(line + len - c->args.len, c->args.ptr, c->args.len);
+    }
+    memcpy(line + len, "\r\n", 2);
+    out_bytes(out, GATE_SERVER, span_of(line, len + 2));
+}
+
 /* Send X…X or NOOP of the same length in the command's place, as PIX and ASA do, which cannot
  * change a segment's length. A line too short for NOOP becomes X's. */
 static void replace(struct gate *g, struct gate_out *out, const struct smtp_command *c, bool noop)
@@ -347,15 +361,17 @@ static bool is_binary(const struct smtp_command *c)
 }
 
 /* Forward a command that nothing speaks against. */
-static void pass(struct gate *g, struct gate_out *out, struct smtp_command *c, struct span raw)
+static void pass(struct gate *g, struct gate_out *out, const struct smtp_command *c,
+                 struct span raw)
 {
     enum smtp_verb as = c->verb;
 
     if (c->verb == SMTP_VERB_EHLO && g->policy->ehlo == POLICY_EHLO_AS_HELO) {
-        as = c->verb = SMTP_VERB_HELO;
-        c->canonical = false;
+        as = SMTP_VERB_HELO;
+        forward_hello(out, c);
+    } else {
+        forward(g, out, c, raw);
     }
-    forward(g, out, c, raw);
     if (c->verb == SMTP_VERB_RCPT) {
         g->asked++;
     } else if (c->verb == SMTP_VERB_RSET ||
