@@ -20,7 +20,9 @@
 #include <stdlib.h>
 
 enum {
-    CUT_ALL = 4096, /* octets of a block that is cut everywhere */
+    CUT_ALL = 4096,   /* octets of a block that is cut everywhere */
+    CUT_SOME = 32768, /* … and of one that is cut at what matters */
+    CUT_SAMPLE = 97,
     CUT_NEAR = 8,   /* … and how near to what matters the longer ones are cut */
     CUT_BLOCK = 64, /* what the body scanner looks at in one step */
     SHOWN = 60,     /* octets of either side of a difference */
@@ -290,10 +292,13 @@ static bool run_order(const char *path, const struct session *session, struct te
            session_once(path, session, &(struct mode){.other_first = true, .octets = true}, report);
 }
 
-/* Is a block cut before this octet? A short one is, anywhere; a long one near line ends, dots and
- * the steps of the body scanner. */
+/* Is a block cut before this octet? A short one is, anywhere; a longer one near line ends, dots and
+ * the steps of the body scanner; of a huge one, where it is always the same line, a sample. */
 static bool is_cut(struct span in, size_t at)
 {
+    if (in.len > CUT_SOME) {
+        return at % CUT_SAMPLE == 0;
+    }
     if (in.len <= CUT_ALL || at % CUT_BLOCK < CUT_NEAR || at % CUT_BLOCK > CUT_BLOCK - CUT_NEAR) {
         return true;
     }
