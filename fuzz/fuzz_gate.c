@@ -2,7 +2,7 @@
  * The whole engine: a script says what either side sends, in what order, when time passes and who
  * closes, under a policy of its choice.
  *
- *   input  = profile framing limits switches *run
+ *   input  = profile framing limits switches *run       profile: with one of the sets of rules
  *   run    = 0xFF letter octets         'c' from the client, 's' from the server; or, without
  *                                       octets, 'C' 'S' end of a side, 'k' 'K' connection made or
  *                                       failed, 'd' drain, 'w' time; 'f' is an octet 0xFF
@@ -15,6 +15,7 @@
  *   - the client is shown no 2yz that the server has not said;
  *   - what the engine leaves with its caller while it wants more is bounded.
  */
+#include "config/parse.h"
 #include "golden/drive.h"
 #include "shadow.h"
 
@@ -33,6 +34,62 @@ static void fail(const char *what)
     abort();
 }
 
+/* Sets of rules, with some at each stage and each action but `limit`, which remembers sessions. */
+static const char *const rules[] = {
+    "",
+    "when rcpt.count > 1 reject \"452 4.5.3 Enough\"\n"
+    "when mail.from ~ \"a@\" and esmtp tempfail\n"
+    "when header.line.length > 40 reject\n"
+    "when header(\"Subject\") ~ \"x\"i reject \"550 5.7.1 Not that\"\n"
+    "when message.size > 30 tempfail\n"
+    "when body.8bit log reject\n",
+    "when helo = c delay 1s\n"
+    "when session.errors >= 2 close\n"
+    "when offer.keyword = SIZE hide\n"
+    "when offer.keyword = CHUNKING mask\n"
+    "when verb = NOOP mask\n"
+    "when verb = RSET noop\n"
+    "when greeting ~ \"ESMTP\" mask\n"
+    "when reply.code = 554 close\n",
+    "when client.port = 0 delay 2s\n"
+    "when verb = HELP drop\n"
+    "when command.unknown reset\n"
+    "when auth.mechanism = LOGIN reject\n"
+    "when verb = DATA and rcpt.rejected > 0 reject\n"
+    "when mime.parts > 1 reject\n"
+    "when attachment.extension = exe close\n"
+    "when body.length > 50 reset\n",
+    "when verb = BDAT delay 1s\n"
+    "when verb = DATA delay 1s\n"
+    "when message.size < 10 close\n"
+    "when header.count = 0 drop\n"
+    "when mail.body = BINARYMIME allow\n"
+    "when reply.text ~ \"ok\" log close\n",
+};
+
+enum { RULES = sizeof(rules) / sizeof(rules[0]), PROFILES_MAX = 16 };
+
+/* A profile with a set of rules. Configurations are read once, and never freed. */
+static const struct policy *policy_read(unsigned profile, unsigned set)
+{
+    static struct config *read[PROFILES_MAX][RULES];
+
+    if (read[profile][set] == NULL) {
+        struct text source = {0};
+        text_printf(&source,
+                    "listener l { listen 127.0.0.1:25; backend b; policy p }\n"
+                    "backend b { server 127.0.0.1:25 }\n"
+                    "policy p {\nprofile %s\n%s}\n",
+                    policy_profiles[profile].name, rules[set]);
+        read[profile][set] = config_parse("rules", text_span(&source), stderr);
+        text_free(&source);
+    }
+    if (read[profile][set] == NULL) {
+        fail("rules that cannot be read");
+    }
+    return &read[profile][set]->policies->policy;
+}
+
 /* The policy of a script's first octets; fuzz/seeds.c writes them. */
 static void policy_choose(struct policy *policy, const uint8_t *header)
 {
@@ -41,7 +98,7 @@ static void policy_choose(struct policy *policy, const uint8_t *header)
     while (policy_profiles[count].name != NULL) {
         count++;
     }
-    policy_begin(policy, &policy_profiles[header[0] % count]);
+    *policy = *policy_read(header[0] % count, header[0] / count % RULES);
     for (unsigned i = 0; policy_event_words[i] != NULL; i++) {
         policy_set_framing(policy, policy_event(i),
                            (enum policy_framing)(header[1] >> (2 * i) & 3));
@@ -180,15 +237,18 @@ static void script_run(const struct policy *policy, struct span script, size_t s
     shadow_begin(&shadow, policy);
     d.trace = DRIVE_TRACE_PHASES | DRIVE_TRACE_HIDES | DRIVE_TRACE_ENVELOPE;
     drive_start(&d);
-    /* Once: the caller answers the request once. */
-    bool connected = false;
+    bool asked = false, connected = false; /* the server's connection: for, and answered */
     while (op_next(&script, &op)) {
         bool connects = op.letter == 'k' || op.letter == 'K';
-        if (connects ? connected : !connected && (op.letter == 's' || op.letter == 'S')) {
+        bool server = op.letter == 's' || op.letter == 'S';
+        asked = asked || (d.requests & GATE_CONNECT) != 0;
+        d.requests = 0;
+        if (connects ? connected || !asked : server && !connected) {
             continue;
         }
         connected = connected || connects;
         op_run(&d, judge, &op, step);
+        asked = asked || (d.requests & GATE_CONNECT) != 0;
         check_bounds(&d);
         take_results(&d, judge, transcript);
     }

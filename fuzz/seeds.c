@@ -31,10 +31,12 @@ static void write_seed(const char *kind, struct span bytes)
     }
 }
 
-/* The octets that make fuzz_gate choose this policy, as far as it has such a one. */
-static void write_header(struct text *t, const struct policy *p)
+/* The octets that make fuzz_gate choose this policy, as far as it has such a one, with its set
+ * `rules` of rules. */
+static void write_header(struct text *t, const struct policy *p, unsigned rules)
 {
     unsigned char header[4] = {0};
+    unsigned profiles = 0;
 
     while (strcmp(policy_profiles[header[0]].name, p->profile) != 0) {
         header[0]++;
@@ -48,6 +50,10 @@ static void write_header(struct text *t, const struct policy *p)
                         (p->limits.message_size > 0 ? 64 : 0));
     struct policy plain;
     policy_begin(&plain, &policy_profiles[header[0]]);
+    while (policy_profiles[profiles].name != NULL) {
+        profiles++;
+    }
+    header[0] = (unsigned char)(header[0] + profiles * rules);
     header[3] = (unsigned char)(p->starttls | p->ehlo << 2 | (plain.checks & ~p->checks) << 4);
     text_add(t, span_of(header, sizeof(header)));
 }
@@ -112,12 +118,12 @@ static void write_step(struct text *t, const struct step *step)
     }
 }
 
-static void write_session(const struct session *session)
+static void write_session(const struct session *session, unsigned rules)
 {
     enum { SEED_MAX = 4096 }; /* longer ones only make the fuzzer slow */
     struct text t = {0};
 
-    write_header(&t, session_policy(session));
+    write_header(&t, session_policy(session), rules);
     for (const struct step *step = session->steps; step != NULL; step = step->next) {
         if (step->input.len <= SEED_MAX) {
             write_step(&t, step);
@@ -152,6 +158,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         make_folder(kinds[i]);
     }
+    unsigned rules = 0;
     for (int i = 2; i < argc; i++) {
         struct session *sessions;
         struct text errors = {0};
@@ -160,7 +167,8 @@ int main(int argc, char **argv)
             return EXIT_FAILURE;
         }
         for (const struct session *s = sessions; s != NULL; s = s->next) {
-            write_session(s);
+            write_session(s, 0);
+            write_session(s, 1 + rules++ % 4);
         }
         session_free(&sessions);
         text_free(&errors);
