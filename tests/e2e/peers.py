@@ -7,6 +7,8 @@ have of its own against odd line ends stay as Debian ships them: Postfix 3.7 sti
 """
 
 import contextlib
+import pathlib
+import os
 import re
 import socket
 import stat
@@ -108,13 +110,18 @@ class Peer:
         files = [file for file in (self.box.path / "var/log").rglob("*") if file.is_file()]
         return "".join(file.read_text(errors="replace") for file in sorted(files))
 
+    def queue_files(self):
+        """Whatever lies in the server's queue, whole or not.  (Path.rglob() would stumble over a
+        folder that the server removes meanwhile; os.walk() does not.)"""
+        return {pathlib.Path(place) / name for folder in self.queue_folders
+                for place, _, names in os.walk(self.box.path / folder) for name in names}
+
     def queued(self):
         """How many messages lie in the server's queue, accepted and not yet delivered."""
         count = 0
-        for folder in self.queue_folders:
-            for path in (self.box.path / folder).rglob("*"):
-                with contextlib.suppress(FileNotFoundError):
-                    count += self.is_message(path)
+        for path in self.queue_files():
+            with contextlib.suppress(FileNotFoundError):
+                count += self.is_message(path)
         return count
 
     def is_message(self, path):

@@ -134,12 +134,6 @@ def send(gateway, recipient, text, way):
         return reply, client.ended()
 
 
-def queue_files(peer):
-    """Whatever lies in the server's queue, whole or not."""
-    return {path for folder in peer.queue_folders
-            for path in (peer.box.path / folder).rglob("*") if path.is_file()}
-
-
 def check_nothing_arrived(tap, peer, recipient, before):
     """The server has taken no message and has nothing left of one: nothing lies in its queue that
     did not `before`, where a test may have left what a killed server had begun."""
@@ -147,8 +141,8 @@ def check_nothing_arrived(tap, peer, recipient, before):
     until(session.closed, "the session at the server to end")
     assert read(session).accepted() == 0
     assert b"\r\n.\r\n" not in session.sent(TO_SERVER)
-    until(lambda: queue_files(peer) <= before,
-          lambda: f"nothing new in the queue; there is {queue_files(peer) - before}")
+    until(lambda: peer.queue_files() <= before,
+          lambda: f"nothing new in the queue; there is {peer.queue_files() - before}")
     peer.settle()
     assert not peer.messages(recipient)
 
@@ -161,7 +155,7 @@ def test_refused(make, address, server, name, way):
     gateway, tap, peer = make(server)
     recipient = address()
     content, wanted = REFUSED[name]
-    before = queue_files(peer)
+    before = peer.queue_files()
     reply, _ = send(gateway, recipient, message(content), WAYS[way])
     assert bytes(reply) == wanted
     check_nothing_arrived(tap, peer, recipient, before)
@@ -190,7 +184,7 @@ def test_swaks_attach(make, address, tmp_path, server):
     gateway, tap, peer = make(server)
     file = tmp_path / "content"
     file.write_bytes(bytes(range(256)) * 10)
-    recipient, before = address(), queue_files(peer)
+    recipient, before = address(), peer.queue_files()
     result = clients.swaks_attach(gateway.port, recipient, "--attach-type", "application/x-msdos",
                                   "--attach-name", "game.exe", "--attach", f"@{file}")
     assert result.status != 0 and "550 5.7.1 No programs" in result.output, result.output
