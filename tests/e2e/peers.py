@@ -201,11 +201,14 @@ smtpd_tls_cert_file = /etc/tls/cert.pem
 smtpd_tls_key_file = /etc/tls/key.pem
 smtpd_timeout = 100s
 in_flow_delay = 0
+queue_run_delay = 5s
+minimal_backoff_time = 5s
+maximal_backoff_time = 5s
 """
     MASTER = """
 127.0.0.1:{port} inet n - n - 60 smtpd
 cleanup   unix n - n - 0 cleanup
-qmgr      unix n - n 300 1 qmgr
+qmgr      unix n - n 5 1 qmgr
 rewrite   unix - - n - - trivial-rewrite
 bounce    unix - - n - 0 bounce
 defer     unix - - n - 0 bounce
