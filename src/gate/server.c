@@ -145,6 +145,10 @@ static const char *impossible(const struct gate *g, enum smtp_verb as, unsigned 
     if (class == 3 && !wants_more(as) && !g->policy->verbatim) {
         return "intermediate reply to a command that has none";
     }
+    if (class == 3 && (as == SMTP_VERB_AUTH || as == SMTP_VERB_X_EXPS) && !g->policy->verbatim &&
+        smtp_phase_after((enum smtp_phase)g->phase, as, class) != SMTP_PHASE_AUTH) {
+        return "AUTH begun where it may not be";
+    }
     if (class == 2 && as == SMTP_VERB_DATA) {
         return "DATA answered without 354";
     }

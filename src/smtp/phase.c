@@ -36,6 +36,9 @@ enum { CLASSES = 6 }; /* reply classes by their digit; 0 and 1 are not used */
     [SMTP_VERB_SOML] = {[2] = TO(MAIL)}, [SMTP_VERB_SAML] = {[2] = TO(MAIL)}
 #define TLS          [SMTP_VERB_STARTTLS] = {[2] = TO(TLS)}, [SMTP_VERB_X_ANONYMOUSTLS] = {[2] = TO(TLS)}
 #define AUTHENTICATE [SMTP_VERB_AUTH] = {[3] = TO(AUTH)}, [SMTP_VERB_X_EXPS] = {[3] = TO(AUTH)}
+/* With PIPELINING a server may say 354 although it took no recipient (RFC 2920 section 3.1), and
+ * the client then sends a dot. Wherever it says so, a body follows. */
+#define BODY [SMTP_VERB_DATA] = {[3] = TO(DATA)}
 /* After a chunk that failed the transaction can only be abandoned (RFC 3030 section 2), which is
  * for the server to insist on: the phase stays. The reply to the last one ends it in any case. */
 #define CHUNK                                                                                      \
@@ -48,11 +51,11 @@ static const uint8_t next[SMTP_PHASES][SMTP_VERBS][CLASSES] = {
     [SMTP_PHASE_CONNECT] =
         {[SMTP_VERB_GREETING] = {[2] = TO(GREETED), [4] = TO(CLOSED), [5] = TO(REFUSED)}},
     /* A server may take MAIL without HELO, as RFC 5321 section 4.1.4 lets it. */
-    [SMTP_PHASE_GREETED] = {HELLO, QUIT, TLS, OPEN, AUTHENTICATE, IDENTITY},
-    [SMTP_PHASE_READY] = {HELLO, RESET, QUIT, OPEN, TLS, AUTHENTICATE, IDENTITY},
-    [SMTP_PHASE_MAIL] = {HELLO, RESET, QUIT, OPEN, [SMTP_VERB_RCPT] = {[2] = TO(RCPT)}},
-    [SMTP_PHASE_RCPT] = {HELLO, RESET, QUIT, OPEN, CHUNK, [SMTP_VERB_DATA] = {[3] = TO(DATA)}},
-    [SMTP_PHASE_CHUNKS] = {HELLO, RESET, QUIT, OPEN, CHUNK},
+    [SMTP_PHASE_GREETED] = {HELLO, QUIT, TLS, OPEN, BODY, AUTHENTICATE, IDENTITY},
+    [SMTP_PHASE_READY] = {HELLO, RESET, QUIT, OPEN, BODY, TLS, AUTHENTICATE, IDENTITY},
+    [SMTP_PHASE_MAIL] = {HELLO, RESET, QUIT, OPEN, BODY, [SMTP_VERB_RCPT] = {[2] = TO(RCPT)}},
+    [SMTP_PHASE_RCPT] = {HELLO, RESET, QUIT, OPEN, BODY, CHUNK},
+    [SMTP_PHASE_CHUNKS] = {HELLO, RESET, QUIT, OPEN, BODY, CHUNK},
     [SMTP_PHASE_DATA] =
         {[SMTP_VERB_END_OF_DATA] = {[2] = TO(READY), [4] = TO(READY), [5] = TO(READY)}},
     [SMTP_PHASE_AUTH] =
